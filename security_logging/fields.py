@@ -1,0 +1,148 @@
+"""The fields of the vocabulary: what each means, how it is written, and how a value is made safe to write."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+UNKNOWN = "-"  # What the line says where an address, a surface or a reason is not known. Never counted.
+TEXT_LIMIT = 256  # characters of a text that are kept
+HEAD = ("ip", "net", "surface", "reason")  # always present, in this order, chosen by us and never by a client
+
+Value = str | int
+_ELLIPSIS = "\u2026"
+_NOT_WORD = re.compile(r"[^A-Za-z0-9_.:-]")
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")  # printable ASCII without the quote and the backslash: nothing to escape
+
+
+class Kind(Enum):
+    """How a field's value is written."""
+
+    WORD = "word"  # bare; letters, digits and _ . : - only
+    ADDRESS = "address"  # bare; canonical IPv4 or IPv6 without port and zone, or "-"
+    NETWORK = "network"  # bare; an address, or an IPv6 network in CIDR form, or "-"
+    TEXT = "text"  # an ASCII JSON string; the only kind that may hold what a client wrote
+    INTEGER = "integer"  # bare decimal digits
+
+
+@dataclass(frozen=True)
+class Field:
+    """
+    One field of an event.
+
+    `ecs` is the field's dotted path in the Elastic Common Schema. `max_length` is in bytes as written, with the
+    quotes of a text; a longer text is cut and ends in an ellipsis.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    ecs: str
+    max_length: int
+
+
+FIELDS: dict[str, Field] = {
+    field.name: field
+    for field in (
+        Field("ip", Kind.ADDRESS, "Address that may be banned; - when it is not proven.", "source.ip", 39),
+        Field("net", Kind.NETWORK, "IPv6: the /64 of the address; IPv4: the address.", "labels.net", 43),
+        Field("surface", Kind.WORD, "Where it happened: site, admin or api.", "labels.surface", 16),
+        Field("reason", Kind.WORD, "Why it happened, as one word.", "event.reason", 64),
+        Field("user", Kind.TEXT, "User name as typed or known, after the user name policy.", "user.name", 322),
+        Field("user_id", Kind.TEXT, "Primary key of the user, when known.", "user.id", 66),
+        Field("method", Kind.TEXT, "HTTP method.", "http.request.method", 18),
+        Field("path", Kind.TEXT, "Path without the query.", "url.path", 322),
+        Field("status", Kind.INTEGER, "HTTP status of the answer.", "http.response.status_code", 3),
+        Field("agent", Kind.TEXT, "User-Agent header.", "user_agent.original", 322),
+        Field("request_id", Kind.TEXT, "Identifier shared by all lines of one request.", "http.request.id", 66),
+        Field("peer", Kind.ADDRESS, "TCP peer, when it is not the address.", "observer.ip", 39),
+        Field("claimed", Kind.ADDRESS, "Address that forwarding headers claim; a hint, unproven.", "network.forwarded_ip", 39),
+        Field("crosssite", Kind.INTEGER, "1 when the browser says that another site sent the request.", "labels.crosssite", 1),
+        Field("count", Kind.INTEGER, "Number of identical events that this line stands for.", "labels.count", 10),
+        Field("backend", Kind.WORD, "Authentication backend that accepted the user.", "labels.backend", 96),
+        Field("prior_failures", Kind.INTEGER, "Failed logins of this user or address before this login.", "labels.prior_failures", 10),
+        Field("target", Kind.TEXT, "User that was acted on.", "user.target.name", 202),
+        Field("target_id", Kind.TEXT, "Primary key of the user that was acted on.", "user.target.id", 66),
+        Field("group", Kind.TEXT, "Group that was acted on.", "group.name", 162),
+        Field("change", Kind.TEXT, "What was changed.", "labels.change", 66),
+        Field("before", Kind.TEXT, "Value before the change.", "labels.before", 162),
+        Field("after", Kind.TEXT, "Value after the change.", "labels.after", 162),
+        Field("object", Kind.TEXT, "Object that was acted on: app, model and key.", "labels.object", 162),
+        Field("jail", Kind.WORD, "Fail2ban jail.", "rule.name", 64),
+        Field("failures", Kind.INTEGER, "Failures that led to the ban.", "labels.failures", 10),
+        Field("duration", Kind.INTEGER, "Length of the ban in seconds; -1 is for ever.", "labels.duration", 11),
+        Field("bans", Kind.INTEGER, "How often the address has been banned, with this ban.", "labels.bans", 10),
+        Field("sink", Kind.WORD, "Destination of the log that is concerned.", "labels.sink", 64),
+        Field("sent", Kind.INTEGER, "Events delivered.", "labels.sent", 10),
+        Field("spooled", Kind.INTEGER, "Events kept on disk for later.", "labels.spooled", 10),
+        Field("dropped", Kind.INTEGER, "Events lost.", "labels.dropped", 10),
+        Field("rejected", Kind.INTEGER, "Events refused by the destination.", "labels.rejected", 10),
+        Field("detail", Kind.TEXT, "What an operator needs to know.", "labels.detail", 322),
+        Field("drill_id", Kind.WORD, "Identifier of the incident drill.", "labels.drill_id", 32),
+        Field("step", Kind.WORD, "Step of the incident drill.", "labels.step", 32),
+        Field("id", Kind.WORD, "Unique identifier of the event.", "event.id", 24),
+    )
+}  # fmt: skip
+
+
+def normalise(field: Field, value: object) -> Value:
+    """
+    Return the value as the field can hold it: of the field's kind, and no longer than its limit.
+
+    The value is attacker-controlled. A text keeps its meaning up to the cut; lone surrogates become U+FFFD, so that
+    every JSON reader accepts it. Raises ValueError for an address or a number that is none, since guessing one could
+    have somebody else banned.
+    """
+    if field.kind is Kind.TEXT:
+        return _text(value if isinstance(value, str) else str(value), field.max_length - 2)
+    if field.kind is Kind.INTEGER:
+        return int(str(value)[: field.max_length])
+    if field.kind is Kind.WORD:
+        return _NOT_WORD.sub("_", str(value))[: field.max_length] or UNKNOWN
+    return _address(str(value), field.kind)
+
+
+def escape(text: str) -> str:
+    """Return the text as an ASCII JSON string with its quotes; every control character and line end is escaped."""
+    return f'"{text}"' if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def _text(text: str, room: int) -> str:
+    if len(text) <= min(room, TEXT_LIMIT) and _PLAIN.fullmatch(text):
+        return text
+    return _clip(_without_surrogates(text[: TEXT_LIMIT + 1]), room)
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _clip(text: str, room: int) -> str:
+    if len(text) <= TEXT_LIMIT and _written(text) <= room:
+        return text
+    kept, used = 0, _written(_ELLIPSIS)
+    for character in text[: TEXT_LIMIT - 1]:
+        used += _written(character)
+        if used > room:
+            break
+        kept += 1
+    return text[:kept] + _ELLIPSIS
+
+
+def _written(text: str) -> int:
+    return len(json.dumps(text)) - 2
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str, kind: Kind) -> str:
+    if text == UNKNOWN:
+        return text
+    if "%" in text:  # An IPv6 zone id is free text on this very machine; no ban can use it (RFC 4007).
+        raise ValueError(f"not an address: {text[:64]!r}")
+    if kind is Kind.NETWORK and "/" in text:
+        return str(ipaddress.IPv6Network(text))
+    return str(ipaddress.ip_address(text))

@@ -1,0 +1,84 @@
+"""The line: how an event is written for Fail2ban and humans, and how a line is read back."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+
+from security_logging import events
+from security_logging.events import SecurityEvent
+from security_logging.fields import FIELDS, Kind, Value, escape
+
+IDENT = "django-security"
+
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'  # unrolled: linear time on any input
+_VALUE = rf"{_STRING}|[^\s\"]+"
+_PAIR = re.compile(rf" ([a-z][a-z0-9_]*)=({_VALUE})")
+_LINE = re.compile(
+    rf"(?P<time>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}\+00:00) {IDENT}\[(?P<pid>\d{{1,10}})\]: "
+    rf"(?P<name>[a-z][a-z0-9_]*)(?P<pairs>(?: [a-z][a-z0-9_]*=(?:{_VALUE}))+)",
+    re.ASCII,
+)
+
+
+def render(event: SecurityEvent) -> str:
+    """Return the whole line of the event, without a line end: one line of ASCII, below 2 KB."""
+    return f"{prefix(event.time, event.pid)}{render_message(event)}"
+
+
+def prefix(time: datetime, pid: int) -> str:
+    """
+    Return what stands before the event word: time and ident.
+
+    The time must be in UTC and is written with its offset; Fail2ban reads a time without one in its own zone, hours
+    wrong. The ident is that of syslog (RFC 3164), so that file, syslog and journal differ only in what precedes it.
+    """
+    return f"{time.isoformat(timespec='milliseconds')} {IDENT}[{pid}]: "
+
+
+def render_message(event: SecurityEvent) -> str:
+    """
+    Return the line without time and ident, for transports that bring their own: syslog and the journal.
+
+    The address stands before anything that a client wrote, and what a client wrote is only ever a JSON string
+    (Fail2ban FILTERS: anchor, and nothing foreign before the address).
+    """
+    words = [event.type.name]
+    words.extend(f"{name}={_render(name, value)}" for name, value in event.fields.items())
+    words.append(f"id={event.id}")
+    return " ".join(words)
+
+
+def parse(line: str) -> SecurityEvent:
+    """
+    Return the event that the line was rendered from; a line end is allowed.
+
+    Fields that this version does not know are ignored: a later minor version may add some at the end. Raises
+    ValueError when the line is cut, is not ours or names an unknown event type.
+    """
+    match = _LINE.fullmatch(line.rstrip("\r\n"))
+    if match is None:
+        raise ValueError(f"not a security line: {line[:80]!r}")
+    values = {name: _read(name, text) for name, text in _PAIR.findall(match["pairs"]) if name in FIELDS}
+    try:
+        event_type = events.get(match["name"])
+    except KeyError:
+        raise ValueError(f"unknown event type: {match['name']!r}") from None
+    return SecurityEvent(
+        type=event_type,
+        time=datetime.fromisoformat(match["time"]),
+        pid=int(match["pid"]),
+        id=str(values.pop("id", "")),
+        fields=values,
+    )
+
+
+def _render(name: str, value: Value) -> str:
+    return escape(str(value)) if FIELDS[name].kind is Kind.TEXT else str(value)
+
+
+def _read(name: str, text: str) -> Value:
+    if (FIELDS[name].kind is Kind.TEXT) != text.startswith('"'):
+        raise ValueError(f"{name} is not written as {FIELDS[name].kind.value}: {text[:80]!r}")
+    return str(json.loads(text)) if text.startswith('"') else text
