@@ -1,0 +1,164 @@
+"""Formatters for the security log: the line, ECS JSON, and a coloured console. None of them changes the record."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from datetime import datetime, timezone
+
+from security_logging import ecs, line_format
+from security_logging.events import FOREIGN, SecurityEvent
+from security_logging.fields import UNKNOWN, clip, escape
+
+_MESSAGE_ROOM = 900  # bytes of another logger's message in a line; line and traceback stay below 2 KB together
+_TRACEBACK_ROOM = 800  # bytes; the end of a traceback says most
+_JSON_TRACEBACK_LIMIT = 8000  # characters
+
+
+class SecurityLineFormatter(logging.Formatter):
+    """
+    Write one line for each record, as `filter.d/django-security.conf` reads it.
+
+    A record that is no security event becomes a `log` line, which nothing counts. With `bare` the time and the ident
+    are left out, for syslog and the journal, which bring their own.
+    """
+
+    def __init__(self, *, bare: bool = False) -> None:
+        """Take no format string: the line is a contract."""
+        super().__init__()
+        self.bare = bare
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of printable ASCII."""
+        event = event_of(record)
+        if event is not None:
+            return line_format.render_message(event) if self.bare else line_format.render(event)
+        message = _foreign_message(record)
+        return message if self.bare else line_format.prefix(_time(record), record.process or 0) + message
+
+
+class ECSFormatter(logging.Formatter):
+    """
+    Write one line of JSON for each record, in the Elastic Common Schema.
+
+    `service`, `environment` and `node` become `service.name`, `service.environment` and `service.node.name`; an empty
+    one is left out. A record that is no security event has no `event` object, so nothing counts it.
+    """
+
+    def __init__(self, *, service: str = "", environment: str = "", node: str = "") -> None:
+        """Keep what is the same for every record of this process."""
+        super().__init__()
+        named = {"name": service, "environment": environment, "node": {"name": node} if node else None}
+        known = {key: value for key, value in named.items() if value}
+        self.common: dict[str, object] = {"service": known} if known else {}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of ASCII JSON."""
+        log = {"level": record.levelname.lower(), "logger": record.name}
+        event = event_of(record)
+        if event is not None:
+            return ecs.render_json(event, {"log": log, **self.common})
+        return ecs.dumps({**_foreign_document(record, log), **self.common})
+
+
+class ConsoleFormatter(logging.Formatter):
+    """
+    Write for a human at a terminal: time, event, surface, address, user and reason in columns, coloured by level.
+
+    Colour is used when standard error is a terminal; the environment variables NO_COLOR and FORCE_COLOR, or `color`,
+    decide otherwise. Text from a client is escaped before it is coloured, so it cannot steer the terminal. A traceback
+    keeps its lines, indented behind a bar.
+    """
+
+    COLORS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+
+    def __init__(self, *, color: bool | None = None) -> None:
+        """Decide about colour at the first record when `color` is None."""
+        super().__init__()
+        self.color = color
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as a line for a terminal, and its traceback as further lines."""
+        event = event_of(record)
+        time = f"{_time(record) if event is None else event.time:%H:%M:%S}"
+        if event is not None:
+            return f"{self.paint('2', time)} {self._event(record, event)}"
+        level = self.paint(self.COLORS.get(record.levelname, "0"), f"{record.levelname:<8}")
+        line = f"{self.paint('2', time)} {level} {record.name}: {_unquoted(_message(record), 4096)}"
+        return "\n    | ".join([line, *map(_safe, _traceback(record).splitlines())])
+
+    def paint(self, code: str, text: str) -> str:
+        """Return the text in the colour of that ANSI code, or as it is where colour is not wanted."""
+        if self.color is None:
+            self.color = _wants_color()
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
+
+    def _event(self, record: logging.LogRecord, event: SecurityEvent) -> str:
+        fields = event.fields
+        code = self.COLORS.get(record.levelname, "0")
+        known = [str(fields[name]) for name in ("surface", "reason") if fields[name] != UNKNOWN]
+        words = [self.paint(code, f"{event.type.name:<14}"), self.paint("1", f"{event.address:<15}"), *known]
+        rest = [name for name in fields if name not in ("ip", "net", "surface", "reason", "agent", "request_id")]
+        words.extend(f"{self.paint('2', name + '=')}{_unquoted(str(fields[name]), 322)}" for name in rest)
+        return " ".join(words)
+
+
+def event_of(record: logging.LogRecord) -> SecurityEvent | None:
+    """Return the security event that the record carries, None when it is any other record."""
+    event = getattr(record, "security_event", None)
+    return event if isinstance(event, SecurityEvent) else None
+
+
+def _foreign_message(record: logging.LogRecord) -> str:
+    parts = [FOREIGN, f"level={_quoted(record.levelname, 32)}", f"logger={_quoted(record.name, 128)}"]
+    parts.append(f"message={_quoted(_message(record), _MESSAGE_ROOM)}")
+    traceback = _traceback(record)
+    if traceback:
+        parts.append(f"exception={_quoted(traceback[-_TRACEBACK_ROOM // 2 :], _TRACEBACK_ROOM)}")
+    return " ".join(parts)
+
+
+def _foreign_document(record: logging.LogRecord, log: dict[str, str]) -> dict[str, object]:
+    traceback = _traceback(record)[-_JSON_TRACEBACK_LIMIT:]
+    found: dict[str, object] = {"@timestamp": ecs.timestamp(_time(record)), "log": log}
+    found["message"] = clip(_message(record), 8192, 4096)
+    found["process"] = {"pid": record.process}
+    if traceback:
+        found["error"] = {"stack_trace": clip(traceback, 6 * _JSON_TRACEBACK_LIMIT, _JSON_TRACEBACK_LIMIT)}
+    return found | {"ecs": {"version": ecs.ECS_VERSION}}
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # A wrong number of arguments: what was meant is better than no line.
+        return f"{record.msg!s} (with arguments that do not fit)"
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    if record.exc_info and record.exc_info[0]:
+        return logging.Formatter().formatException(record.exc_info)  # not cached on the record
+    return record.exc_text or ""
+
+
+def _time(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, timezone.utc)
+
+
+def _quoted(text: str, room: int) -> str:
+    return escape(clip(text, room - 2, room))
+
+
+def _unquoted(text: str, room: int) -> str:
+    return _quoted(text, room)[1:-1].replace('\\"', '"')
+
+
+def _safe(line: str) -> str:
+    return _unquoted(line, 4096)
+
+
+def _wants_color() -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stderr.isatty()

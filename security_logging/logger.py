@@ -1,0 +1,132 @@
+"""The one way into the security log: describe an occurrence, write it, and never be in the way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from security_logging import client_ip, events, line_format
+from security_logging.conf import conf
+from security_logging.context import current_request
+from security_logging.events import EventType, SecurityEvent
+from security_logging.fields import UNKNOWN
+from security_logging.surface import surface_of
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+T = TypeVar("T")
+
+internal = logging.getLogger("security_logging.internal")
+internal_errors: dict[str, int] = {}  # our own failures in this process, by place
+_REPORT_INTERVAL = 60  # seconds between two reports about the same place
+_reported: dict[str, float] = {}
+
+
+def log_event(
+    event_type: EventType | str,
+    request: HttpRequest | None = None,
+    *,
+    surface: str | None = None,
+    reason: str | None = None,
+    ip: str | None = None,
+    **fields: object,
+) -> SecurityEvent | None:
+    """
+    Log an occurrence of the event type and return the event; None when that failed, which is reported, never raised.
+
+    `request` says who did it; without one the request that `SecurityLoggingMiddleware` is serving is taken. `fields`
+    are those that the event type declares; a value may be attacker-controlled, and None leaves the field out. A
+    callable is called here, so that an error in it costs one field and not the event. `ip` replaces the request's
+    address, for an event that another program reports.
+    """
+    try:
+        kind = events.get(event_type) if isinstance(event_type, str) else event_type
+        served = plain_request(request) or current_request()
+        described = _described(kind, served, {"surface": surface, "reason": reason, "ip": ip, "net": ip, **fields})
+        event = events.make_event(kind, **described)
+        if served is not None:
+            events_of(served).append(event)
+        _write(event)
+    except Exception:
+        report("log_event")
+        return None
+    return event
+
+
+def events_of(request: HttpRequest) -> list[SecurityEvent]:
+    """Return the events that were logged for the request so far: one attempt is to be one line."""
+    found: list[SecurityEvent] = request.__dict__.setdefault("_security_events", [])
+    return found
+
+
+def plain_request(request: HttpRequest | None) -> HttpRequest | None:
+    """Return Django's own request, also from inside the request of Django REST framework that wraps it."""
+    if request is not None and not hasattr(type(request), "get_host"):
+        return getattr(request, "_request", request)
+    return request
+
+
+def report(place: str) -> None:
+    """
+    Report the exception being handled to the logger `security_logging.internal`, once a minute for each place.
+
+    It is the only word about a failure of ours: nothing may reach the login that we watch.
+    """
+    internal_errors[place] = internal_errors.get(place, 0) + 1
+    now = time.monotonic()
+    if now - _reported.get(place, float("-inf")) < _REPORT_INTERVAL:
+        return
+    _reported[place] = now
+    with suppress(Exception):
+        internal.exception("%s failed, %d times in this process", place, internal_errors[place])
+
+
+def attempt(place: str, work: Callable[[], T], otherwise: T) -> T:
+    """Return what the work returns; when it raises, report that and return `otherwise`."""
+    try:
+        return work()
+    except Exception:
+        report(place)
+        return otherwise
+
+
+def _write(event: SecurityEvent) -> None:
+    logger = logging.getLogger(f"{conf.LOGGER_NAME}.{event.type.event_class}")
+    logger.log(event.type.level, line_format.render_message(event), extra={"security_event": event})
+
+
+def _described(event_type: EventType, request: HttpRequest | None, given: dict[str, Any]) -> dict[str, object]:
+    known: dict[str, object] = {}
+    if request is not None:
+        known = attempt("client_ip", lambda: _address_fields(request), {})
+        known["surface"] = given["surface"] or attempt("surface", lambda: surface_of(request), UNKNOWN)
+        known.update(_http_fields(request))
+    known.update({name: _value(name, value) for name, value in given.items() if value is not None})
+    return {name: known[name] for name in (*events.HEAD, *event_type.fields) if name in known}
+
+
+def _value(name: str, value: object) -> object:
+    return attempt(name, value, None) if callable(value) else value
+
+
+def _address_fields(request: HttpRequest) -> dict[str, object]:
+    client = client_ip.resolve(request)
+    found: dict[str, object] = {"ip": UNKNOWN if client.address is None else str(client.address), "net": client.net}
+    if client.peer != client.address:
+        found["peer"] = client.peer
+    if client.claimed != client.address:
+        found["claimed"] = client.claimed
+    return found
+
+
+def _http_fields(request: HttpRequest) -> dict[str, object]:
+    return {
+        "method": request.method,
+        "path": request.path,
+        "agent": request.META.get("HTTP_USER_AGENT"),
+        "request_id": getattr(request, "security_logging_id", None),
+    }

@@ -1,0 +1,67 @@
+"""Receivers of Django's authentication signals: login, logout and failed login."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+
+from security_logging.event_types import LOGIN, LOGIN_FAILED, LOGOUT
+from security_logging.logger import log_event
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+BAD_CREDENTIALS = "bad_credentials"
+_NAME_KEYS = ("username", "email", "login", "user", "phone")  # asked in this order, after the model's own
+
+
+def connect() -> None:
+    """Connect the receivers; doing it twice connects them once."""
+    user_logged_in.connect(on_user_logged_in, weak=False, dispatch_uid="security_logging.login")
+    user_logged_out.connect(on_user_logged_out, weak=False, dispatch_uid="security_logging.logout")
+    user_login_failed.connect(on_user_login_failed, weak=False, dispatch_uid="security_logging.login_failed")
+
+
+def on_user_logged_in(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
+    """Log that the user logged in."""
+    backend = getattr(user, "backend", None)
+    log_event(LOGIN, request, user=partial(name_of, user), user_id=partial(key_of, user), backend=backend)
+
+
+def on_user_logged_out(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
+    """Log that the user logged out; somebody who was not logged in did not."""
+    if user is not None:
+        log_event(LOGOUT, request, user=partial(name_of, user), user_id=partial(key_of, user))
+
+
+def on_user_login_failed(
+    sender: object, credentials: Mapping[str, object], request: HttpRequest | None = None, **kwargs: object
+) -> None:
+    """Log that the credentials were refused; of them only the user name is ever read."""
+    log_event(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=partial(typed_name, credentials))
+
+
+def name_of(user: Any) -> str:
+    """Return the name under which the user logs in."""
+    return str(user.get_username())
+
+
+def key_of(user: Any) -> str | None:
+    """Return the user's primary key as text, None for a user that is not stored."""
+    return None if user.pk is None else str(user.pk)
+
+
+def typed_name(credentials: Mapping[str, object]) -> str | None:
+    """
+    Return the user name among the credentials, attacker-controlled; None when there is none, as with a bare token.
+
+    Only keys that hold a name are read: Django masks a password by the key's name, and would not know
+    `passphrase` or `pin`.
+    """
+    keys = (get_user_model().USERNAME_FIELD, *_NAME_KEYS)
+    found = next((credentials[key] for key in keys if credentials.get(key) is not None), None)
+    return None if found is None else str(found)

@@ -1,0 +1,48 @@
+"""The surface on which a request happened: site, admin or api, taken from the URL configuration."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from django.urls import Resolver404, resolve
+
+from security_logging.conf import conf
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.urls import ResolverMatch
+
+SITE, ADMIN, API = "site", "admin", "api"
+
+
+def surface_of(request: HttpRequest) -> str:
+    """
+    Return the surface of the view that serves the request; `site` when no view does.
+
+    The path selects the view, but nothing that a client sends is taken over: the answer is one of three words.
+    """
+    match = request.resolver_match or _resolve(request)
+    if match is None:
+        return SITE
+    named = [conf.SURFACE_NAMESPACES[name] for name in match.namespaces if name in conf.SURFACE_NAMESPACES]
+    if named:
+        return named[-1]
+    if "admin" in match.app_names:  # every AdminSite, whatever its own name is (AdminSite.urls)
+        return ADMIN
+    return API if _is_api_view(match) else SITE
+
+
+def _resolve(request: HttpRequest) -> ResolverMatch | None:
+    """Return the match of a request that no view has been chosen for yet, e.g. inside another middleware."""
+    try:
+        return resolve(request.path_info, getattr(request, "urlconf", None))
+    except Resolver404:
+        return None
+
+
+def _is_api_view(match: ResolverMatch) -> bool:
+    """Tell whether the view is one of Django REST framework's; does not import it where nobody else has."""
+    views = sys.modules.get("rest_framework.views")
+    view_class = getattr(match.func, "cls", None) or getattr(match.func, "view_class", None)
+    return views is not None and isinstance(view_class, type) and issubclass(view_class, views.APIView)
