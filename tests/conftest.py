@@ -1,0 +1,42 @@
+"""What every test has at hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from requires import require_fail2ban
+
+# A loaded machine is slow now and then; that is no failure of a property.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.load_profile("default")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test of the real Fail2ban where there is none; in CI fail it."""
+    if item.get_closest_marker("real_fail2ban"):
+        require_fail2ban()
+
+
+class _Keeper(logging.Handler):
+    """Keep the records as they come, so that a test sees what any handler would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def security_records() -> Iterator[list[logging.LogRecord]]:
+    """Yield the list that each record of the logger "security" and below is added to."""
+    keeper = _Keeper()
+    logger = logging.getLogger("security")
+    logger.addHandler(keeper)
+    yield keeper.records
+    logger.removeHandler(keeper)
