@@ -1,0 +1,70 @@
+# Everything a newcomer, a developer and CI do with this project; `make` alone prints what there is.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# More arguments for pytest, e.g. `make test ARGS="-k login -x"`.
+ARGS ?=
+PYTEST := PYTHONDEVMODE=1 SECURITY_LOGGING_WHEEL="$$(echo dist/*.whl)" $(BIN)/pytest
+
+# In CI a missing program is a failure; on a laptop without root the tests that need it are skipped.
+ifneq ($(CI),true)
+OPTIONAL := --optional
+endif
+
+# The tests must import what is installed, never what lies around.
+unexport PYTHONPATH
+unexport DJANGO_SETTINGS_MODULE
+
+# Directories too, so that a deleted file is noticed.
+SHIPPED := $(shell find security_logging fail2ban -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
+
+.DELETE_ON_ERROR:
+.PHONY: help venv system-packages wheel test check test-all demo bench generate clean
+
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.tools-installed: pyproject.toml scripts/make_venv.sh
+	@scripts/make_venv.sh $(VENV)
+	@touch $@
+
+# The wheel is built once and installed: what is tested is what users get.
+$(VENV)/.wheel-installed: $(VENV)/.tools-installed $(SHIPPED)
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --target wheel
+	@$(BIN)/python -m pip install --quiet --no-deps --force-reinstall dist/*.whl
+	@touch $@
+
+venv: $(VENV)/.tools-installed ## Make .venv with the newest Python here and everything for development.
+
+system-packages: ## Install Fail2ban, nginx and what else the tests drive (Debian, Ubuntu).
+	@scripts/install_system_packages.sh $(OPTIONAL)
+
+wheel: $(VENV)/.wheel-installed ## Build the wheel and install it into .venv.
+
+test: system-packages wheel ## Set up everything and run the tests, with the real Fail2ban.
+	$(PYTEST) $(ARGS)
+
+check: system-packages wheel ## What CI runs: lint, types, generated files, tests with coverage.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python scripts/generate.py --check
+	$(PYTEST) --cov $(ARGS)
+
+test-all: system-packages venv ## Run the tests on every supported Django and Python found here.
+	$(BIN)/tox run --discover $$(scripts/find_pythons.sh) -- $(ARGS)
+
+demo: system-packages wheel ## Watch a real attack being logged, found and stopped; KEEP=1 leaves the site running.
+	$(BIN)/python example_project/demo.py $(if $(KEEP),--keep)
+
+bench: wheel ## Measure speed and memory; writes benchmarks/results.md.
+	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt
+	$(BIN)/python benchmarks/run.py
+
+generate: wheel ## Write every file that is derived from the vocabulary.
+	$(BIN)/python scripts/generate.py
+
+clean: ## Remove everything that make, the tests and the tools have written.
+	rm -rf $(VENV) .tox build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
