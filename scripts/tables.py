@@ -1,0 +1,119 @@
+"""The tables of the documentation, rendered from the vocabulary and the settings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+
+from security_logging import conf, line_format
+from security_logging.event_types import EventType
+from security_logging.events import MODES, SecurityEvent, event_types
+from security_logging.fields import FIELDS, HEAD, Kind
+
+_SAMPLE_TIME = datetime(2026, 8, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)
+_SAMPLES: dict[str, object] = {
+    "ip": "203.0.113.7", "net": "203.0.113.7", "surface": "site", "user": "alice", "user_id": "7", "method": "POST",
+    "path": "/accounts/login/", "status": 200, "agent": "Mozilla/5.0", "peer": "10.0.0.5", "claimed": "198.51.100.9",
+    "backend": "django.contrib.auth.backends.ModelBackend", "target": "bob", "target_id": "8", "group": "editors",
+    "change": "is_staff", "before": "no", "after": "yes", "object": "auth.user 8", "jail": "django-auth",
+    "failures": 5, "duration": 600, "bans": 1, "sink": "cloudwatch", "dropped": 12, "sent": 4988, "step": "banned",
+    "drill_id": "d-20260801", "detail": "the queue was full", "count": 40, "crosssite": 1, "prior_failures": 3,
+}  # fmt: skip
+_SPARSE = ("peer", "claimed", "request_id", "crosssite", "count", "agent", "prior_failures", "spooled", "rejected")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; a bar in a cell is escaped."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def events() -> str:
+    """Return the table of event types for people who choose what to watch."""
+    rows = [
+        [f"`{t.name}`", t.event_class, logging.getLevelName(t.level), t.meaning, _counted(t)] for t in event_types()
+    ]
+    return table(["event", "class", "level", "meaning", "counted by Fail2ban"], rows)
+
+
+def fields() -> str:
+    """Return the table of fields, in both forms of the log."""
+    rows = [[f"`{f.name}`", f.kind.value, f"`{f.ecs}`", str(f.max_length), f.meaning] for f in FIELDS.values()]
+    return table(["field", "kind", "in JSON (ECS)", "at most, bytes", "meaning"], rows)
+
+
+def settings() -> str:
+    """Return the table of settings."""
+    rows = [[f"`{s.name}`", s.type_name, f"`{s.default!r}`", s.meaning] for s in conf.declared().values()]
+    return table(["setting", "type", "default", "meaning"], rows)
+
+
+def checks() -> str:
+    """Return the table of system checks."""
+    from security_logging import checks as module
+
+    rows = [[f"`security_logging.{c.id}`", c.level, c.meaning] for c in module.DECLARED]
+    return table(["id", "level", "what it says"], rows)
+
+
+def modes() -> str:
+    """Return the table of the modes of the Fail2ban filter."""
+    rows = []
+    for mode, (families, surface) in MODES.items():
+        names = [f"`{t.name}`" for t in event_types() if t.counted_as in families]
+        rows.append([f"`{mode}`", ", ".join(names), surface or "any"])
+    return table(["mode", "counted events", "surface"], rows)
+
+
+def events_page() -> str:
+    """Return docs/events.md: each event type with its fields, its names in the standards, and a line of it."""
+    parts = [
+        "# Events\n",
+        "This page is generated from `security_logging/event_types.py` and `security_logging/fields.py`.\n",
+        events(),
+        "## Fields\n",
+        "The fields `ip`, `net`, `surface` and `reason` are in every line, in this order, and never hold what a client "
+        "wrote.\nThe others follow where they have a value; a text is a JSON string.\n",
+        fields(),
+    ]
+    parts.extend(_section(event_type) for event_type in event_types())
+    return "\n".join(parts)
+
+
+def sample(event_type: EventType) -> SecurityEvent:
+    """Return a plausible event of the type, the same at each call."""
+    names = [name for name in (*HEAD, *event_type.fields) if name in _SAMPLES and name not in _SPARSE]
+    chosen = {name: _SAMPLES[name] for name in names}
+    if event_type.name == "login_failed":
+        chosen["reason"] = "bad_credentials"
+    if event_type.event_class == "system":
+        chosen |= {"ip": "-", "net": "-", "surface": "-"}
+    if event_type.event_class == "response":
+        chosen |= {"surface": "-"}
+    fields_ = {name: str(value) if FIELDS[name].kind is not Kind.INTEGER else value for name, value in chosen.items()}
+    return SecurityEvent(event_type, _SAMPLE_TIME, 412, "4f1c0a2b9d3e4c5f60718293", fields_)  # type: ignore[arg-type]
+
+
+def _section(event_type: EventType) -> str:
+    facts = [
+        ["logger", f"`security.{event_type.event_class}`"],
+        ["level", logging.getLevelName(event_type.level)],
+        ["counted by Fail2ban", _counted(event_type)],
+        ["fields", ", ".join(f"`{name}`" for name in (*HEAD, *event_type.fields))],
+        ["OWASP Logging Vocabulary", f"`{event_type.owasp}`" if event_type.owasp else "none"],
+        ["ECS category / type / outcome", _ecs(event_type)],
+        ["OCSF class / activity", " / ".join(map(str, event_type.ocsf))],
+        ["MITRE ATT&CK", event_type.attack or "none"],
+    ]
+    line = line_format.render(sample(event_type))
+    return f"## {event_type.name}\n\n{event_type.meaning}\n\n{table(['', ''], facts)}\n```\n{line}\n```\n"
+
+
+def _ecs(event_type: EventType) -> str:
+    return " / ".join((", ".join(event_type.ecs_categories), ", ".join(event_type.ecs_types), event_type.ecs_outcome))
+
+
+def _counted(event_type: EventType) -> str:
+    found = [mode for mode, (families, _) in MODES.items() if event_type.counted_as in families]
+    return ", ".join(found) if found else "no"

@@ -1,0 +1,1 @@
+"""Fail2ban: the filter and the jails, rendered from the vocabulary."""
