@@ -1,0 +1,194 @@
+"""Imports run one way: from the vocabulary to the edges, never back."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+PACKAGE = "security_logging"
+ANYTHING = {"*"}
+DJANGO = {"asgiref", "django"}
+VOCABULARY = {"event_types", "events", "fields"}
+
+# Part: (the parts it may import, the distributions it may import). A part is a module, or a folder with all in it.
+TABLE: dict[str, tuple[set[str], set[str]]] = {
+    "": (VOCABULARY | {"logger"}, set()),
+    # Pure: no Django, no request, no setting.
+    "fields": (set(), set()),
+    "event_types": ({"fields"}, set()),
+    "events": ({"event_types", "fields"}, set()),
+    "line_format": (VOCABULARY, set()),
+    "ecs": (VOCABULARY, set()),
+    "formatters": (VOCABULARY | {"ecs", "line_format"}, set()),
+    "handlers": (set(), set()),
+    "logging_config": (VOCABULARY | {"formatters", "handlers"}, set()),
+    "addresses": (set(), set()),
+    "proxies": ({"addresses"}, set()),
+    "fail2ban": (VOCABULARY | {"addresses", "line_format"}, set()),
+    # The edge to Django.
+    "conf": (set(), DJANGO),
+    "context": (set(), DJANGO),
+    "surface": ({"conf"}, DJANGO),
+    "client_ip": ({"addresses", "conf", "proxies"}, DJANGO | {"ipware"}),
+    "logger": (VOCABULARY | {"client_ip", "conf", "context", "line_format", "surface"}, DJANGO),
+    "receivers": (VOCABULARY | {"conf", "context", "logger", "surface"}, DJANGO),
+    "middleware": (VOCABULARY | {"conf", "context", "logger", "surface"}, DJANGO),
+    "testing": (VOCABULARY | {"conf", "line_format"}, DJANGO),
+    "address_checks": ({"addresses", "conf", "proxies"}, DJANGO),
+    "checks": (VOCABULARY | {"address_checks", "addresses", "conf", "formatters", "handlers", "proxies"}, DJANGO),
+    "apps": ({"checks", "integrations", "receivers"}, DJANGO),
+    # Each integration knows the one package that it is for.
+    "integrations": (VOCABULARY | {"conf", "context", "logger", "surface"}, ANYTHING),
+    # The only importer of boto3 and watchtower: they open connections and take a second to load.
+    "cloudwatch": (
+        VOCABULARY | {"conf", "ecs", "formatters", "handlers"},
+        DJANGO | {"boto3", "botocore", "watchtower"},
+    ),
+    # Commands stand above everything but what serves requests.
+    "management": (
+        VOCABULARY
+        | {"addresses", "checks", "client_ip", "cloudwatch", "conf", "ecs", "fail2ban", "formatters", "handlers"}
+        | {"line_format", "logger", "logging_config", "proxies", "surface"},
+        DJANGO,
+    ),
+}
+
+# Announced for later work, so their rows wait for them.
+NOT_YET_THERE = {"cloudwatch", "fail2ban", "integrations", "logging_config", "management", "testing"}
+
+
+def _modules() -> dict[str, Path]:
+    """Return the file of each module by its name inside the package."""
+    names = {}
+    for path in sorted((PROJECT / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(PROJECT / PACKAGE).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return names
+
+
+MODULES = _modules()
+every_module = pytest.mark.parametrize("module", MODULES)
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name and the function in which the import stands, "" at the top of a module."""
+
+    name: str
+    function: str
+    is_relative: bool
+
+
+def _imports(module: str) -> list[Import]:
+    return list(_imports_below(ast.parse(MODULES[module].read_text(encoding="utf-8")), ""))
+
+
+def _imports_below(node: ast.AST, function: str) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, function, False) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            yield from (Import(f"{child.module}.{alias.name}", function, child.level > 0) for alias in child.names)
+        elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from _imports_below(child, child.name)
+        else:
+            yield from _imports_below(child, function)
+
+
+def _part(name: str) -> str:
+    """Return the row of a module: `from security_logging import x` means the module x if there is one."""
+    part = name.partition(".")[0]
+    return part if part in TABLE or part in {module.partition(".")[0] for module in MODULES} else ""
+
+
+def _parts_imported(module: str) -> set[str]:
+    names = [found.name for found in _imports(module)]
+    own = {_part(name.removeprefix(f"{PACKAGE}.")) for name in names if name.split(".")[0] == PACKAGE}
+    return own - {_part(module)}
+
+
+def _distributions_imported(module: str) -> set[str]:
+    tops = {found.name.split(".")[0] for found in _imports(module)}
+    return tops - sys.stdlib_module_names - {PACKAGE}
+
+
+def _may_import_inside(module: str, function: str) -> bool:
+    return _part(module) == "cloudwatch" or (module, function) == ("apps", "ready")
+
+
+@every_module
+def test_has_a_row(module: str) -> None:
+    """Each module has a row; a new one is added to the table together with what it may know."""
+    assert module.partition(".")[0] in TABLE
+
+
+@every_module
+def test_imports_of_the_package(module: str) -> None:
+    """A module imports only those parts of the package that its row allows."""
+    assert _parts_imported(module) - TABLE[_part(module)][0] == set()
+
+
+@every_module
+def test_imports_of_others(module: str) -> None:
+    """A module imports only those distributions that its row allows."""
+    allowed = TABLE[_part(module)][1]
+    assert allowed == ANYTHING or _distributions_imported(module) - allowed == set()
+
+
+@every_module
+def test_imports_are_absolute(module: str) -> None:
+    """An import says in full what it takes."""
+    assert [found for found in _imports(module) if found.is_relative] == []
+
+
+@every_module
+def test_imports_inside_functions(module: str) -> None:
+    """Only AppConfig.ready(), which Django wants so, and the optional CloudWatch part import inside a function."""
+    inside = [found for found in _imports(module) if found.function]
+    assert [found for found in inside if not _may_import_inside(module, found.function)] == []
+
+
+def test_no_circle() -> None:
+    """Read as a whole, the table runs one way."""
+    order = list(TopologicalSorter({part: allowed for part, (allowed, _) in TABLE.items()}).static_order())
+    assert sorted(order) == sorted(TABLE)
+
+
+def test_no_stale_row() -> None:
+    """Each row is of a module that exists or is announced."""
+    assert set(TABLE) - {module.partition(".")[0] for module in MODULES} - NOT_YET_THERE == set()
+
+
+_IMPORT_AND_TELL = """
+import sys, threading
+
+def refuse(event, arguments):
+    if event.startswith("socket."):
+        raise RuntimeError(event)
+
+sys.addaudithook(refuse)
+__import__(sys.argv[1])
+from django.apps import apps
+from django.conf import settings
+print(settings.configured, apps.apps_ready, threading.active_count(), "boto3" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("name", [PACKAGE, f"{PACKAGE}.logging_config", f"{PACKAGE}.formatters", f"{PACKAGE}.handlers"])
+def test_importable_from_settings(name: str, tmp_path: Path) -> None:
+    """What a settings module imports reads no setting, loads no model, opens no socket and starts no thread."""
+    environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-c", _IMPORT_AND_TELL, name]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (run.stdout, run.stderr) == ("False False 1 False\n", "")
