@@ -17,13 +17,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the sources of this checkout, whatever is installed
 
-from scripts import tables  # noqa: E402
+from scripts import fail2ban_samples, tables  # noqa: E402
 from security_logging.fail2ban import render  # noqa: E402
 
 FILES: dict[str, Callable[[], str]] = {
     "fail2ban/filter.d/django-security.conf": render.render_filter,
     "fail2ban/jail.d/django-security.conf": render.render_jails,
     "docs/events.md": tables.events_page,
+    "tests/real_fail2ban/logs/django-security": fail2ban_samples.render,
 }
 # Tables inside pages that are otherwise written by hand, between <!-- generated: NAME --> and <!-- end -->.
 TABLES: dict[str, Callable[[], str]] = {

@@ -73,8 +73,9 @@ def events_page() -> str:
         "This page is generated from `security_logging/event_types.py` and `security_logging/fields.py`.\n",
         events(),
         "## Fields\n",
-        "The fields `ip`, `net`, `surface` and `reason` are in every line, in this order, and never hold what a client "
-        "wrote.\nThe others follow where they have a value; a text is a JSON string.\n",
+        "The fields `ip`, `net`, `surface` and `reason` are in every line, in this order.\n"
+        + "They never hold what a client wrote.\n"
+        + "The others follow where they have a value; a text is a JSON string.\n",
         fields(),
     ]
     parts.extend(_section(event_type) for event_type in event_types())

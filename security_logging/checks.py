@@ -1,17 +1,131 @@
-"""System checks: every wrong setting is named, with its value and with what to write instead."""
+"""System checks of the settings: every wrong one is named, with its value and with what to write instead."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from difflib import get_close_matches
 
+from django.conf import settings
 from django.core import checks
+
+from security_logging import address_checks, log_checks
+from security_logging.address_checks import Problem
+from security_logging.conf import PREFIX, Settings, conf, declared
+from security_logging.surface import ADMIN, API, SITE
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A system check: its id without the app label, never reused, and what it says. The letter is its level."""
+
+    id: str
+    meaning: str
+
+    @property
+    def level(self) -> str:
+        """Return the level that the id's letter stands for."""
+        return "Error" if self.id.startswith("E") else "Warning"
+
+
+DECLARED = (
+    Declared("E001", "An entry of SECURITY_LOGGING_TRUSTED_PROXIES is no network, address or preset."),
+    Declared("E002", "SECURITY_LOGGING_CLIENT_IP_HEADER is no header that can be used."),
+    Declared("E003", "SECURITY_LOGGING_CLIENT_IP_RESOLVER cannot be imported or called."),
+    Declared("E004", "An entry of SECURITY_LOGGING_BANNABLE_NETWORKS is no network."),
+    Declared("E005", "SECURITY_LOGGING_PROXY_RANGES_FILE cannot be read or holds what is no range."),
+    Declared("E006", "SECURITY_LOGGING_LOGGER_NAME is no logger name."),
+    Declared("E007", "SECURITY_LOGGING_SURFACE_NAMESPACES maps something to what is no surface."),
+    Declared("E008", "A setting begins with SECURITY_LOGGING_ but does not exist."),
+    Declared("W001", "SECURITY_LOGGING_TRUSTED_PROXIES trusts more than any proxy needs."),
+    Declared("W002", "The published ranges of a trusted preset are old."),
+    Declared("W003", "SECURITY_LOGGING_BANNABLE_NETWORKS lists a network for which it decides nothing."),
+    Declared("W020", "Deploy: the security logger has no handler, so no event is kept."),
+    Declared("W021", "Deploy: the directory of the security log does not exist."),
+    Declared("W022", "Deploy: the security log cannot be written."),
+    Declared("W023", "Deploy: the security log lies where the web server serves files from."),
+    Declared("W024", "Deploy: a rotating handler of the standard library loses lines with several processes."),
+    Declared("W025", "Deploy: requests bring forwarding headers, but no proxy is trusted."),
+)
 
 
 def register() -> None:
-    """Register the checks with Django."""
+    """Register the checks with Django; those of the log's set-up run with `check --deploy`."""
     checks.register(check_settings, checks.Tags.security)
+    checks.register(check_log, checks.Tags.security, deploy=True)
 
 
-def check_settings(app_configs: object = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Check the settings of the package."""
-    return []
+def check_settings(app_configs: object = None, **kwargs: object) -> list[checks.CheckMessage]:
+    """Check every setting of the package, and look for settings that do not exist."""
+    return [
+        *_messages(Settings.TRUSTED_PROXIES.name, _trusted_proxies(), "E001", "W001"),
+        *_messages(Settings.TRUSTED_PROXIES.name, _preset_age(), "E001", "W002"),
+        *_messages(Settings.CLIENT_IP_HEADER.name, address_checks.header_problems(conf.CLIENT_IP_HEADER), "E002"),
+        *_messages(Settings.CLIENT_IP_RESOLVER.name, address_checks.resolver_problems(conf.CLIENT_IP_RESOLVER), "E003"),
+        *_messages(Settings.BANNABLE_NETWORKS.name, _bannable_networks(), "E004", "W003"),
+        *_messages(
+            Settings.PROXY_RANGES_FILE.name, address_checks.ranges_file_problems(conf.PROXY_RANGES_FILE), "E005"
+        ),
+        *_messages(Settings.LOGGER_NAME.name, _logger_name(), "E006"),
+        *_messages(Settings.SURFACE_NAMESPACES.name, list(_surface_namespaces()), "E007"),
+        *_unknown_settings(),
+    ]
+
+
+def check_log(app_configs: object = None, **kwargs: object) -> list[checks.CheckMessage]:
+    """Check where the security logger writes to."""
+    return [checks.Warning(f.message, hint=f.hint, id=f"security_logging.{f.id}") for f in log_checks.findings()]
+
+
+def _trusted_proxies() -> list[Problem]:
+    return address_checks.trusted_proxy_problems(conf.TRUSTED_PROXIES)
+
+
+def _bannable_networks() -> list[Problem]:
+    return address_checks.bannable_network_problems(conf.BANNABLE_NETWORKS)
+
+
+def _preset_age() -> list[Problem]:
+    if not isinstance(conf.TRUSTED_PROXIES, list | tuple):
+        return []
+    today = datetime.now(timezone.utc).date()
+    return address_checks.preset_age_problems(conf.TRUSTED_PROXIES, today, conf.PROXY_RANGES_FILE)
+
+
+def _logger_name() -> list[Problem]:
+    name: object = conf.LOGGER_NAME
+    if isinstance(name, str) and name and not name.startswith(".") and not name.endswith("."):
+        return []
+    return [Problem("is not the name of a logger", repr(name), 'Write e.g. "security".')]
+
+
+def _surface_namespaces() -> Iterator[Problem]:
+    mapping: object = conf.SURFACE_NAMESPACES
+    if not isinstance(mapping, Mapping):
+        yield Problem("is not a mapping", repr(mapping), 'Write e.g. {"api-1.0.0": "api"}.')
+        return
+    for namespace, surface in mapping.items():
+        if surface not in (SITE, ADMIN, API):
+            hint = f'Write "{SITE}", "{ADMIN}" or "{API}".'
+            yield Problem(f"maps {namespace!r} to what is not a surface", repr(surface), hint)
+
+
+def _unknown_settings() -> Iterator[checks.CheckMessage]:
+    known = declared()
+    for name in sorted(name for name in dir(settings) if name.startswith(PREFIX) and name not in known):
+        close = get_close_matches(name, known, n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"The settings are: {', '.join(known)}."
+        yield checks.Error(f"{name} is not a setting of django-security-logging.", hint=hint, id=_id("E008"))
+
+
+def _messages(name: str, problems: list[Problem], error: str, warning: str = "") -> Iterator[checks.CheckMessage]:
+    for problem in problems:
+        where = name if problem.index is None else f"{name}[{problem.index}]"
+        kind: Callable[..., checks.CheckMessage] = checks.Error if problem.is_error else checks.Warning
+        identifier = _id(error if problem.is_error else warning)
+        yield kind(f"{where} {problem.message}: {problem.value}.", hint=problem.hint, id=identifier)
+
+
+def _id(number: str) -> str:
+    return f"security_logging.{number}"

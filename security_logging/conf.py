@@ -10,6 +10,8 @@ from django.conf import settings
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    Resolver = Callable[[HttpRequest], object]
+
 PREFIX = "SECURITY_LOGGING_"
 
 T = TypeVar("T")
@@ -68,7 +70,7 @@ class Settings:
         "str or None",
         "The one header in which a trusted proxy names its client; None: the preset's, else X-Forwarded-For.",
     )
-    CLIENT_IP_RESOLVER = Setting["str | Callable[[HttpRequest], object] | None"](
+    CLIENT_IP_RESOLVER = Setting["str | Resolver | None"](
         None,
         "dotted path, callable or None",
         "Function of the request that returns the client's address on a platform that no proxy list describes; its "
@@ -90,6 +92,52 @@ class Settings:
         "mapping of str to str",
         'URL namespace to surface (site, admin or api) where it cannot be seen from the view, e.g. {"api-1.0.0": '
         '"api"} for django-ninja.',
+    )
+
+    # CloudWatch (security_logging.cloudwatch); read only where it is used.
+    CLOUDWATCH_LOG_GROUP = Setting[str](
+        "/{site}/{env}/security",
+        "str",
+        "CloudWatch log group, with {site} and {env} filled in.",
+    )
+    CLOUDWATCH_LOG_STREAM = Setting[str](
+        "{host}/{function}",
+        "str",
+        "CloudWatch log stream, with {site}, {env}, {host} and {function}, the first part of the logger's name, filled "
+        "in; a process id would open a new stream at every start.",
+    )
+    CLOUDWATCH_SITE = Setting[str | None](
+        None, "str or None", "What {site} stands for; None: the package that holds ROOT_URLCONF."
+    )
+    CLOUDWATCH_ENVIRONMENT = Setting[str | None](
+        None, "str or None", "What {env} stands for; None: development when DEBUG is on, else production."
+    )
+    CLOUDWATCH_REGION = Setting[str | None](
+        None, "str or None", "AWS region; None: the setting AWS_REGION, else what boto3 finds."
+    )
+    CLOUDWATCH_ENDPOINT_URL = Setting[str | None](
+        None, "URL or None", "Another CloudWatch, e.g. a moto server; None: AWS, or what AWS_ENDPOINT_URL_LOGS says."
+    )
+    CLOUDWATCH_DIRECTORY = Setting[str | None](
+        None,
+        "path or None",
+        "Directory for events that wait for CloudWatch, for those it refused and for the shipper's position; None: one "
+        "below the system's directory for temporary files, which a reboot may empty.",
+    )
+    CLOUDWATCH_SPOOL_LIMIT = Setting[int](
+        256 * 1024 * 1024, "int", "Bytes that all waiting events of that directory may take; more are dropped, counted."
+    )
+    CLOUDWATCH_QUEUE_LIMIT = Setting[int](
+        10_000, "int", "Events that one process keeps in memory before it writes them to disk."
+    )
+    CLOUDWATCH_INTERVAL = Setting[float](
+        1.0, "float", "Seconds between two deliveries of one process; what SIGKILL can cost the handler."
+    )
+    CLOUDWATCH_HEARTBEAT = Setting[float](
+        60.0, "float", "Seconds between two heartbeats of a handler or shipper, which the alarm waits for; 0: none."
+    )
+    CLOUDWATCH_FILE = Setting[str](
+        "/var/log/django/security.json", "path", "JSON log that `security_cloudwatch ship` reads."
     )
 
 

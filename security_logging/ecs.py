@@ -9,7 +9,7 @@ from typing import Any
 
 from security_logging import events
 from security_logging.events import SecurityEvent
-from security_logging.fields import FIELDS, UNKNOWN
+from security_logging.fields import FIELDS, HEAD, UNKNOWN
 
 ECS_VERSION = "9.4.0"
 PROVIDER = "django-security-logging"
@@ -55,7 +55,7 @@ def parse_json(line: str) -> SecurityEvent:
             time=datetime.fromisoformat(found["@timestamp"].replace("Z", "+00:00")),
             pid=int(found["process"]["pid"]),
             id=str(event["id"]),
-            fields=_fields(found, (*events.HEAD, *event_type.fields)),
+            fields=_fields(found, (*HEAD, *event_type.fields)),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a security event: {line[:80]!r}") from error

@@ -33,9 +33,9 @@ class EventType:
     severity: int = 30
 
 
-_CLIENT = ("method", "path", "status", "agent", "request_id", "peer", "claimed")
+_CLIENT = ("method", "path", "status", "agent", "request_id", "peer", "claimed", "ip_reason")
 _WHO = ("user", *_CLIENT)
-_ACTOR = ("user", "user_id", "method", "path", "request_id", "peer", "claimed")
+_ACTOR = ("user", "user_id", "method", "path", "request_id", "peer", "claimed", "ip_reason")
 _AUTHN, _IAM, _WEB, _SESSION = ("authentication",), ("iam",), ("web",), ("authentication", "session")
 _INTRUSION = ("intrusion_detection", "network")
 
@@ -191,6 +191,11 @@ LOGGING_DEGRADED = EventType(
     owasp="sys_monitor_disabled", ecs_categories=("process",), ecs_types=("info",), ecs_outcome="failure",
     ocsf=(6002, 99), attack="T1562", severity=80,
 )  # fmt: skip
+HEARTBEAT = EventType(
+    "heartbeat", "system", logging.INFO, "A log destination is alive; the counts are those since the last heartbeat.",
+    ("sink", "sent", "spooled", "dropped", "rejected", "lag"),
+    ecs_categories=("process",), ecs_types=("info",), ecs_outcome="success", ocsf=(6002, 99), severity=0,
+)  # fmt: skip
 WRONG_ADDRESS_SUSPECTED = EventType(
     "wrong_address_suspected", "system", logging.ERROR,
     "Most events come from one address that looks like a proxy of our own.", ("peer", "claimed", "count", "detail"),
@@ -208,5 +213,5 @@ EVENT_TYPES: tuple[EventType, ...] = (
     PERMISSION_DENIED, CSRF_FAILED, DISALLOWED_HOST, SUSPICIOUS_REQUEST, PROBE, CROSSSITE_REQUEST, RATE_LIMITED,
     UNTRUSTED_FORWARDING,
     BANNED, UNBANNED,
-    LOGGING_STARTED, LOGGING_DEGRADED, WRONG_ADDRESS_SUSPECTED, DRILL,
+    LOGGING_STARTED, LOGGING_DEGRADED, HEARTBEAT, WRONG_ADDRESS_SUSPECTED, DRILL,
 )  # fmt: skip

@@ -61,6 +61,7 @@ FIELDS: dict[str, Field] = {
         Field("request_id", Kind.TEXT, "Identifier shared by all lines of one request.", "http.request.id", 66),
         Field("peer", Kind.ADDRESS, "TCP peer, when it is not the address.", "observer.ip", 39),
         Field("claimed", Kind.ADDRESS, "Address that forwarding headers claim; a hint, unproven.", "network.forwarded_ip", 39),
+        Field("ip_reason", Kind.WORD, "Why the address is unknown.", "labels.ip_reason", 32),
         Field("crosssite", Kind.INTEGER, "1 when the browser says that another site sent the request.", "labels.crosssite", 1),
         Field("count", Kind.INTEGER, "Number of identical events that this line stands for.", "labels.count", 10),
         Field("backend", Kind.WORD, "Authentication backend that accepted the user.", "labels.backend", 96),
@@ -81,6 +82,7 @@ FIELDS: dict[str, Field] = {
         Field("spooled", Kind.INTEGER, "Events kept on disk for later.", "labels.spooled", 10),
         Field("dropped", Kind.INTEGER, "Events lost.", "labels.dropped", 10),
         Field("rejected", Kind.INTEGER, "Events refused by the destination.", "labels.rejected", 10),
+        Field("lag", Kind.INTEGER, "Seconds between the oldest event that is not delivered yet and now.", "labels.lag", 10),
         Field("detail", Kind.TEXT, "What an operator needs to know.", "labels.detail", 322),
         Field("drill_id", Kind.WORD, "Identifier of the incident drill.", "labels.drill_id", 32),
         Field("step", Kind.WORD, "Step of the incident drill.", "labels.step", 32),
@@ -98,7 +100,7 @@ def normalise(field: Field, value: object) -> Value:
     have somebody else banned.
     """
     if field.kind is Kind.TEXT:
-        return _text(value if isinstance(value, str) else str(value), field.max_length - 2)
+        return clip(value if isinstance(value, str) else str(value), field.max_length - 2)
     if field.kind is Kind.INTEGER:
         return int(str(value)[: field.max_length])
     if field.kind is Kind.WORD:
@@ -111,21 +113,26 @@ def escape(text: str) -> str:
     return f'"{text}"' if _PLAIN.fullmatch(text) else json.dumps(text)
 
 
-def _text(text: str, room: int) -> str:
-    if len(text) <= min(room, TEXT_LIMIT) and _PLAIN.fullmatch(text):
+def clip(text: str, room: int, limit: int = TEXT_LIMIT) -> str:
+    """
+    Return the text without lone surrogates, cut to `limit` characters and to `room` bytes as `escape` writes it.
+
+    What was cut ends in an ellipsis. A text that already fits is returned as it is, so clipping twice changes nothing.
+    """
+    if len(text) <= min(room, limit) and _PLAIN.fullmatch(text):
         return text
-    return _clip(_without_surrogates(text[: TEXT_LIMIT + 1]), room)
+    return _cut(_without_surrogates(text[: limit + 1]), room, limit)
 
 
 def _without_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _clip(text: str, room: int) -> str:
-    if len(text) <= TEXT_LIMIT and _written(text) <= room:
+def _cut(text: str, room: int, limit: int) -> str:
+    if len(text) <= limit and _written(text) <= room:
         return text
     kept, used = 0, _written(_ELLIPSIS)
-    for character in text[: TEXT_LIMIT - 1]:
+    for character in text[: limit - 1]:
         used += _written(character)
         if used > room:
             break

@@ -132,7 +132,7 @@ def _foreign_document(record: logging.LogRecord, log: dict[str, str]) -> dict[st
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # A wrong number of arguments: what was meant is better than no line.
+    except Exception:  # noqa: BLE001 (wrong arguments: what was meant is better than no line)
         return f"{record.msg!s} (with arguments that do not fit)"
 
 

@@ -36,7 +36,7 @@ class SecurityFileHandler(WatchedFileHandler):
         try:
             line = self.format(record)
             self._write(line)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (a login must not fail for want of disk space)
             self._fall_back(line or record.getMessage().encode("unicode_escape").decode("ascii"), error)
 
     def _open(self) -> Any:
@@ -64,5 +64,5 @@ class SecurityFileHandler(WatchedFileHandler):
                 sys.stderr.write(f"security_logging: cannot write {self.baseFilename}: {error!r}; lines follow here\n")
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
-        except Exception:  # Standard error is closed or None: there is no place left to say it.
+        except Exception:  # noqa: BLE001 (standard error is closed or None: there is no place left)
             self._noticed = float("-inf")

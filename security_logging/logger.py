@@ -9,10 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from security_logging import client_ip, events, line_format
+from security_logging.addresses import net_of, parse_address
 from security_logging.conf import conf
 from security_logging.context import current_request
-from security_logging.events import EventType, SecurityEvent
-from security_logging.fields import UNKNOWN
+from security_logging.event_types import EventType
+from security_logging.events import SecurityEvent
+from security_logging.fields import HEAD, UNKNOWN
 from security_logging.surface import surface_of
 
 if TYPE_CHECKING:
@@ -46,12 +48,12 @@ def log_event(
     try:
         kind = events.get(event_type) if isinstance(event_type, str) else event_type
         served = plain_request(request) or current_request()
-        described = _described(kind, served, {"surface": surface, "reason": reason, "ip": ip, "net": ip, **fields})
+        described = _described(kind, served, {"surface": surface, "reason": reason, **_given_address(ip), **fields})
         event = events.make_event(kind, **described)
         if served is not None:
             events_of(served).append(event)
         _write(event)
-    except Exception:
+    except Exception:  # noqa: BLE001 (the one place that catches: nothing may raise into a login)
         report("log_event")
         return None
     return event
@@ -89,7 +91,7 @@ def attempt(place: str, work: Callable[[], T], otherwise: T) -> T:
     """Return what the work returns; when it raises, report that and return `otherwise`."""
     try:
         return work()
-    except Exception:
+    except Exception:  # noqa: BLE001 (the one place that catches: nothing may raise into a login)
         report(place)
         return otherwise
 
@@ -106,7 +108,7 @@ def _described(event_type: EventType, request: HttpRequest | None, given: dict[s
         known["surface"] = given["surface"] or attempt("surface", lambda: surface_of(request), UNKNOWN)
         known.update(_http_fields(request))
     known.update({name: _value(name, value) for name, value in given.items() if value is not None})
-    return {name: known[name] for name in (*events.HEAD, *event_type.fields) if name in known}
+    return {name: known[name] for name in (*HEAD, *event_type.fields) if name in known}
 
 
 def _value(name: str, value: object) -> object:
@@ -115,12 +117,19 @@ def _value(name: str, value: object) -> object:
 
 def _address_fields(request: HttpRequest) -> dict[str, object]:
     client = client_ip.resolve(request)
-    found: dict[str, object] = {"ip": UNKNOWN if client.address is None else str(client.address), "net": client.net}
+    found: dict[str, object] = {"ip": client.address, "net": client.net}
+    if client.address is None:
+        found.update(ip=UNKNOWN, ip_reason=client.reason)
     if client.peer != client.address:
         found["peer"] = client.peer
     if client.claimed != client.address:
         found["claimed"] = client.claimed
     return found
+
+
+def _given_address(ip: str | None) -> dict[str, object]:
+    address = None if ip is None else parse_address(ip)
+    return {} if address is None else {"ip": address, "net": net_of(address)}
 
 
 def _http_fields(request: HttpRequest) -> dict[str, object]:

@@ -1,0 +1,91 @@
+"""What is wrong with the place that the security log is written to, as data for the system checks."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from logging.handlers import BaseRotatingHandler
+from pathlib import Path
+
+from django.conf import settings
+
+from security_logging.conf import Settings, conf
+
+_TAIL = 65_536  # bytes of the log that are searched for forwarding headers
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: the check's id, what it is, and what to do."""
+
+    id: str
+    message: str
+    hint: str
+
+
+def findings() -> Iterator[Finding]:
+    """Return what is wrong with the handlers of the security logger as logging is configured now."""
+    handlers = list(handlers_of(logging.getLogger(conf.LOGGER_NAME)))
+    if not handlers:
+        hint = 'Write e.g. LOGGING = build_logging("file"), from security_logging.logging_config.'
+        yield Finding("W020", f"The logger {conf.LOGGER_NAME!r} has no handler, so no event is kept.", hint)
+    for handler in handlers:
+        if isinstance(handler, logging.FileHandler):
+            yield from _file_findings(handler, Path(handler.baseFilename))
+
+
+def handlers_of(logger: logging.Logger | None) -> Iterator[logging.Handler]:
+    """Return the handlers that a record of the logger reaches, its own first."""
+    while logger is not None:
+        yield from (handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler))
+        logger = logger.parent if logger.propagate else None
+
+
+def _file_findings(handler: logging.FileHandler, path: Path) -> Iterator[Finding]:
+    if not path.parent.is_dir():
+        hint = f"Create it for the web server's user, e.g. with: install -d -o www-data -g adm -m 2750 {path.parent}"
+        yield Finding("W021", f"The directory of the security log {str(path)!r} does not exist.", hint)
+    elif not _is_writable(path):
+        hint = f"Let that user write it, e.g. with: chown {_user()} {path}"
+        yield Finding("W022", f"The security log {str(path)!r} cannot be written by the user {_user()!r}.", hint)
+    yield from _served(path)
+    if isinstance(handler, BaseRotatingHandler) and hasattr(handler, "doRollover"):
+        kind = type(handler).__name__
+        message = f"{kind} on the security log {str(path)!r} loses lines as soon as two processes write to it."
+        hint = "Use security_logging.handlers.SecurityFileHandler, and logrotate for the rotation."
+        yield Finding("W024", message, hint)
+    if not conf.TRUSTED_PROXIES and conf.CLIENT_IP_RESOLVER is None and b" claimed=" in _tail(path):
+        message = f"Requests bring forwarding headers (claimed= in {str(path)!r}), but no proxy is trusted."
+        hint = f'If a proxy of yours sends them, name it, e.g. {Settings.TRUSTED_PROXIES.name} = ("nginx",).'
+        yield Finding("W025", message, hint)
+
+
+def _served(path: Path) -> Iterator[Finding]:
+    for name in ("STATIC_ROOT", "MEDIA_ROOT"):
+        root = getattr(settings, name, None)
+        if root and path.resolve().is_relative_to(Path(root).resolve()):
+            message = f"The security log {str(path)!r} lies in {name}, from where the web server serves files."
+            yield Finding("W023", message, "Write it to a directory of its own, e.g. /var/log/django.")
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path if path.exists() else path.parent, os.W_OK)
+
+
+def _tail(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            return file.read(_TAIL)
+    except OSError:
+        return b""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without an entry in the password file
+        return str(os.getuid())
