@@ -101,35 +101,43 @@ def _is_removed(directory: Path) -> bool:
     return not directory.exists()
 
 
-def write_config(directory: Path, jails: str, *, jail_files: Sequence[Path] = ()) -> None:
+def write_config(directory: Path, jails: str) -> None:
     """Write a configuration directory: our shipped filter and actions, the action `tofile`, and these jails."""
-    for kind in ("filter.d", "action.d", "jail.d"):
-        (directory / kind).mkdir(parents=True, exist_ok=True)
-    for shipped in (*SHIPPED.glob("filter.d/*.conf"), *SHIPPED.glob("action.d/*.conf")):
-        shutil.copy(shipped, directory / shipped.parent.name)
-    for jail_file in jail_files:
-        shutil.copy(jail_file, directory / "jail.d")
+    drop_in(directory, "filter.d", "action.d")
     (directory / "fail2ban.conf").write_text(_SERVER.format(directory))
-    (directory / "action.d" / "tofile.conf").write_text(_TO_FILE.format(directory))
     (directory / "jail.conf").write_text(_JAIL_DEFAULTS)
+    _write_local(directory, jails)
+
+
+def copy_stock_config(directory: Path, jails: str) -> None:
+    """Copy the distribution's /etc/fail2ban and make it private; nothing of ours is in it but the action `tofile`."""
+    shutil.copytree(Path(fail2ban_root()) / "etc" / "fail2ban", directory, dirs_exist_ok=True)
+    (directory / "fail2ban.local").write_text(_SERVER.format(directory))
+    _write_local(directory, jails)
+
+
+def drop_in(directory: Path, *kinds: str) -> None:
+    """Copy the shipped files of these kinds, e.g. filter.d, into a configuration directory."""
+    for kind in kinds:
+        shutil.copytree(SHIPPED / kind, directory / kind, dirs_exist_ok=True)
+
+
+def _write_local(directory: Path, jails: str) -> None:
+    (directory / "action.d" / "tofile.conf").write_text(_TO_FILE.format(directory))
     (directory / "jail.local").write_text(jails)
 
 
 class PrivateFail2ban:
     """
-    A Fail2ban server of its own, as a context manager.
+    A Fail2ban server of its own in a configuration directory, as a context manager.
 
-    `jails` is the text of jail.local; every jail without an action appends "ban JAIL ADDRESS" and
-    "unban JAIL ADDRESS" to the file `bans`. `prefix` runs the server below another program, for a network namespace.
+    `prefix` runs the server below another program, for a network namespace.
     """
 
-    def __init__(
-        self, directory: Path, jails: str, *, jail_files: Sequence[Path] = (), prefix: Sequence[str] = ()
-    ) -> None:
-        """Write the configuration into `directory`; nothing runs yet."""
+    def __init__(self, directory: Path, *, prefix: Sequence[str] = ()) -> None:
+        """Take a directory that `write_config` or `copy_stock_config` has filled; nothing runs yet."""
         self.directory = directory
         self.prefix = prefix
-        write_config(directory, jails, jail_files=jail_files)
 
     def __enter__(self) -> PrivateFail2ban:  # noqa: PYI034 - Self needs Python 3.11
         """Start the server."""
@@ -150,7 +158,7 @@ class PrivateFail2ban:
 
     @property
     def actions(self) -> list[str]:
-        """The lines that the action `tofile` wrote, in order."""
+        """The lines that the action `tofile` wrote, in order: "ban JAIL ADDRESS" or "unban JAIL ADDRESS"."""
         path = self.directory / "bans"
         return path.read_text().splitlines() if path.exists() else []
 

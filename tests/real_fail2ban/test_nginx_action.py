@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fail2ban_server import PrivateFail2ban, run, short_directory, wait_for
+
+from fail2ban_server import PrivateFail2ban, run, short_directory, wait_for, write_config
 from requires import require_fail2ban, require_nginx
 
 pytestmark = pytest.mark.real_fail2ban
@@ -115,7 +116,8 @@ def nginx() -> Iterator[Nginx]:
 def fail2ban(nginx: Nginx) -> Iterator[PrivateFail2ban]:
     """A running Fail2ban with two jails that share the deny list of that nginx."""
     jails = JAIL.format(nginx.directory, "site") + JAIL.format(nginx.directory, "admin")
-    with PrivateFail2ban(nginx.directory, jails) as server:
+    write_config(nginx.directory, jails)
+    with PrivateFail2ban(nginx.directory) as server:
         yield server
 
 
