@@ -16,7 +16,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 # Directories too, so that a deleted file is noticed.
-SHIPPED := $(shell find security_logging fail2ban -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
+SHIPPED := $(shell find security_logging fail2ban deploy -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
 
 .DELETE_ON_ERROR:
 .PHONY: help venv system-packages wheel test check test-all demo bench generate clean

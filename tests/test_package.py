@@ -47,9 +47,9 @@ def metadata(wheel: zipfile.ZipFile, names: set[str]) -> Message:
     return email.message_from_bytes(wheel.read(path))
 
 
-def _tracked(folder: str, suffix: str = "") -> set[str]:
-    files = (path for path in (PROJECT / folder).rglob(f"*{suffix}") if path.is_file())
-    return {path.relative_to(PROJECT).as_posix() for path in files if "__pycache__" not in path.parts}
+def _sources(folder: str) -> set[str]:
+    files = (path for path in (PROJECT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(PROJECT).as_posix() for path in files}
 
 
 def test_top_level(names: set[str]) -> None:
@@ -58,26 +58,22 @@ def test_top_level(names: set[str]) -> None:
     assert {name.split("/")[0] for name in names} == {"security_logging", dist_info}
 
 
-def test_every_module(names: set[str]) -> None:
-    """Each module of the package is in the wheel, and no other."""
-    modules = {name for name in names if name.startswith("security_logging/") and name.endswith(".py")}
-    assert modules == _tracked("security_logging", ".py")
+def test_every_file_of_the_package(names: set[str]) -> None:
+    """Each module, template and table of the package is in the wheel, and nothing else but what is shared."""
+    packaged = {name for name in names if name.startswith("security_logging/") and not name.startswith(SHARE)}
+    assert packaged == _sources("security_logging")
 
 
-def test_fail2ban_files(names: set[str]) -> None:
-    """The rendered Fail2ban files travel inside the package, each under its own name."""
-    shipped = {name.removeprefix(SHARE) for name in names if name.startswith(f"{SHARE}fail2ban/")}
-    assert shipped == _tracked("fail2ban")
+@pytest.mark.parametrize("folder", ["fail2ban", "deploy"])
+def test_shared_files(names: set[str], folder: str) -> None:
+    """Who has no clone finds the files for Fail2ban, logrotate and systemd inside the package."""
+    shared = {name.removeprefix(SHARE) for name in names if name.startswith(f"{SHARE}{folder}/")}
+    assert shared == _sources(folder)
 
 
 def test_share_is_not_code(names: set[str]) -> None:
     """Nothing under share can be imported; a Python file there would be configuration gone astray."""
     assert [name for name in names if name.startswith(SHARE) and name.endswith((".py", ".pyc"))] == []
-
-
-def test_typed(names: set[str]) -> None:
-    """Type checkers read the package's own annotations."""
-    assert "security_logging/py.typed" in names
 
 
 def test_no_caches(names: set[str]) -> None:
@@ -117,7 +113,7 @@ def test_source_archive_is_complete(tmp_path: Path) -> None:
         top_level = {name.split("/")[1] for name in archive.getnames()}
     assert top_level >= {
         *("LICENSE", "Makefile", "PKG-INFO", "README.md", "pyproject.toml", "tox.ini"),
-        *("docs", "example_project", "fail2ban", "scripts", "security_logging", "tests"),
+        *("deploy", "docs", "example_project", "fail2ban", "scripts", "security_logging", "tests"),
     }
 
 
