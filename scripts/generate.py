@@ -40,7 +40,7 @@ _TABLE = re.compile(r"(<!-- generated: (?P<name>[a-z_]+) -->\n).*?(<!-- end -->)
 def wanted() -> dict[Path, str]:
     """Return what each derived file should hold."""
     files = {ROOT / name: make() for name, make in FILES.items()}
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages = [ROOT / "README.md", ROOT / "fail2ban" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     for page in pages:
         if page.exists() and page not in files:
             files[page] = _TABLE.sub(_filled, page.read_text(encoding="utf-8"))

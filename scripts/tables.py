@@ -20,6 +20,10 @@ _SAMPLES: dict[str, object] = {
     "failures": 5, "duration": 600, "bans": 1, "sink": "cloudwatch", "dropped": 12, "sent": 4988, "step": "banned",
     "drill_id": "d-20260801", "detail": "the queue was full", "count": 40, "crosssite": 1, "prior_failures": 3,
 }  # fmt: skip
+_FIELDS_INTRODUCTION = """\
+The fields `ip`, `net`, `surface` and `reason` are in every line, in this order, and never hold what a client wrote.
+The others follow where they have a value; a text is a JSON string.
+"""
 _SPARSE = ("peer", "claimed", "request_id", "crosssite", "count", "agent", "prior_failures", "spooled", "rejected")
 
 
@@ -73,9 +77,7 @@ def events_page() -> str:
         "This page is generated from `security_logging/event_types.py` and `security_logging/fields.py`.\n",
         events(),
         "## Fields\n",
-        "The fields `ip`, `net`, `surface` and `reason` are in every line, in this order.\n"
-        + "They never hold what a client wrote.\n"
-        + "The others follow where they have a value; a text is a JSON string.\n",
+        _FIELDS_INTRODUCTION,
         fields(),
     ]
     parts.extend(_section(event_type) for event_type in event_types())
