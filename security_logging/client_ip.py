@@ -1,0 +1,181 @@
+"""The address of the client: the TCP peer, or what the trusted proxies vouch for, and never what a client claims."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+from ipware import get_client_ip
+
+from security_logging.addresses import Address, is_bannable, net_of, network_set, parse_address
+from security_logging.conf import conf
+from security_logging.proxies import TrustedProxies, trusted_proxies
+
+internal = logging.getLogger("security_logging.internal")
+
+MAX_HOPS = 16  # entries of the header, from the right
+MAX_HEADER = 8192  # characters, from the right; python-ipware took 2.2 ms for one of that length
+MAX_CLAIM = 512  # characters of each header that the claimed address is guessed from, from the left
+MAX_CLAIM_HOPS = 8  # entries of each, from the left
+
+# Headers in which proxies and platforms name the client, and in which anybody can name anybody.
+FORWARDING_HEADERS = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_REAL_IP",
+    "HTTP_CLIENT_IP",
+    "HTTP_X_CLIENT_IP",
+    "HTTP_X_FORWARDED",
+    "HTTP_X_CLUSTER_CLIENT_IP",
+    "HTTP_FORWARDED_FOR",
+    "HTTP_FORWARDED",
+    "HTTP_CF_CONNECTING_IP",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_FASTLY_CLIENT_IP",
+    "HTTP_FLY_CLIENT_IP",
+    "HTTP_X_APPENGINE_USER_IP",
+    "HTTP_X_AZURE_CLIENTIP",
+    "HTTP_DO_CONNECTING_IP",
+    "HTTP_X_ENVOY_EXTERNAL_ADDRESS",
+)
+
+# Why an address is unknown.
+NO_PEER = "no_peer"  # no readable TCP peer, and unix sockets are not trusted
+NOT_BANNABLE = "not_bannable"  # private, loopback, multicast, ...
+TRUSTED_PROXY = "trusted_proxy"  # a proxy speaks for itself, e.g. its health check
+BROKEN_CHAIN = "broken_chain"  # what a trusted proxy wrote is not an address
+TOO_MANY_HOPS = "too_many_hops"  # a loop of proxies, or a header from somebody who can write to one
+RESOLVER_FAILED = "resolver_failed"  # the project's function raised, or returned what is not an address
+RESOLVER_UNSURE = "resolver_unsure"  # the project's function returned None
+
+
+class HasMeta(Protocol):
+    """Anything with the META of a request; tests pass a plain object."""
+
+    @property
+    def META(self) -> Mapping[str, object]:  # noqa: N802 (Django's name)
+        """Return the WSGI environment."""
+
+
+@dataclass(frozen=True)
+class ClientIP:
+    """
+    Where a request came from.
+
+    `address` may be banned; None means unknown, and `reason` says why. `net` is its network as `net_of` writes it,
+    "-" when unknown. `peer` is the other end of the TCP connection. `claimed` is what forwarding headers say when that
+    differs: text from a client, information only.
+    """
+
+    address: Address | None
+    net: str
+    peer: Address | None
+    claimed: Address | None
+    reason: str
+
+
+def resolve(request: HasMeta) -> ClientIP:
+    """
+    Return the address a request came from, as far as the trusted proxies vouch for it.
+
+    Headers are read only when the peer is in SECURITY_LOGGING_TRUSTED_PROXIES; otherwise anyone could have someone
+    else banned. Never raises, whatever META holds.
+    """
+    proxies = trusted_proxies(_texts(conf.TRUSTED_PROXIES), _text(conf.PROXY_RANGES_FILE))
+    peer = parse_address(_text(request.META.get("REMOTE_ADDR")) or "")
+    if conf.CLIENT_IP_RESOLVER is None:
+        address, reason = _from_chain(request.META, peer, proxies)
+    else:
+        address, reason = _from_resolver(request)
+    if address is not None and not is_bannable(address, network_set(_texts(conf.BANNABLE_NETWORKS)), proxies.networks):
+        reason = TRUSTED_PROXY if address in proxies.networks else NOT_BANNABLE
+        address = None
+    return ClientIP(address, "-" if address is None else net_of(address), peer, _claimed(request.META, address), reason)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    # A single text where a list belongs would be read letter by letter; like all that is wrong it counts for nothing.
+    return tuple(map(str, value)) if isinstance(value, (tuple, list, set, frozenset)) else ()
+
+
+def _from_chain(
+    meta: Mapping[str, object], peer: Address | None, proxies: TrustedProxies
+) -> tuple[Address | None, str]:
+    if peer is None:
+        # Empty or absent is a unix socket (gunicorn, uvicorn). Any other text is somebody's: uvicorn with
+        # --forwarded-allow-ips '*' puts there what the client wrote.
+        if meta.get("REMOTE_ADDR") or not proxies.unix:
+            return None, NO_PEER
+    elif peer not in proxies.networks:
+        return peer, ""
+    header = _text(conf.CLIENT_IP_HEADER) or proxies.header
+    value = _text(meta.get(meta_key(header)))
+    return _last_untrusted(value, proxies) if value else (None, TRUSTED_PROXY)
+
+
+def meta_key(header: str) -> str:
+    """Return the name under which META holds a header."""
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+def _last_untrusted(header: str, proxies: TrustedProxies) -> tuple[Address | None, str]:
+    """Walk from the right, where the trusted proxies write, and stop at the first address that is none of them."""
+    # The cut never makes "3.0.113.7" of "203.0.113.7": sixteen entries that may be addresses are far shorter.
+    hops = header[-MAX_HEADER:].rsplit(",", MAX_HOPS)
+    for hop in reversed(hops[-MAX_HOPS:]):
+        address = parse_address(hop)
+        if address is None:
+            return None, BROKEN_CHAIN
+        if address not in proxies.networks:
+            return address, ""
+    return None, TOO_MANY_HOPS if len(hops) > MAX_HOPS else TRUSTED_PROXY
+
+
+def _from_resolver(request: HasMeta) -> tuple[Address | None, str]:
+    """Ask the project's own function; its word is checked like everybody's."""
+    try:
+        answer = _text(_resolver()(cast("HttpRequest", request)))
+    except Exception:  # noqa: BLE001 (the project's code may raise anything, and the event must still be logged)
+        internal.exception("SECURITY_LOGGING_CLIENT_IP_RESOLVER failed")
+        return None, RESOLVER_FAILED
+    if answer is None:
+        return None, RESOLVER_UNSURE
+    address = parse_address(answer)
+    return address, RESOLVER_FAILED if address is None else ""
+
+
+def _resolver() -> Callable[[HttpRequest], object]:
+    value = conf.CLIENT_IP_RESOLVER
+    return cast("Callable[[HttpRequest], object]", import_string(value) if isinstance(value, str) else value)
+
+
+def _claimed(meta: Mapping[str, object], address: Address | None) -> Address | None:
+    """Return the address that forwarding headers claim, None when there is none or it is the known one."""
+    claims = {key: _start(str(meta[key])) for key in FORWARDING_HEADERS if meta.get(key)}
+    # The usual case behind one proxy: all headers name the client, and ipware (45 us) can say nothing else.
+    if address is not None and all(parse_address(value) == address for value in claims.values()):
+        return None
+    claimed = parse_address(_best_guess(claims) or "") if claims else None
+    return None if claimed == address else claimed
+
+
+def _start(header: str) -> str:
+    # The client stands first. Sixteen headers full of commas would keep ipware busy for 15 ms.
+    return ",".join(header[:MAX_CLAIM].split(",", MAX_CLAIM_HOPS)[:MAX_CLAIM_HOPS])
+
+
+def _best_guess(claims: dict[str, str]) -> str | None:
+    request = HttpRequest()
+    request.META = claims
+    try:
+        return get_client_ip(request, request_header_order=tuple(claims), strict=False, algorithm="modern")[0]
+    except Exception:  # noqa: BLE001 (foreign code on an attacker's text must not cost the event)
+        internal.exception("django-ipware failed")
+        return None
