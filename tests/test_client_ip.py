@@ -174,11 +174,36 @@ def test_failing_ipware_costs_only_the_claim(monkeypatch: pytest.MonkeyPatch, ca
     assert (str(result.address), result.claimed, caplog.messages) == ("203.0.113.7", None, ["django-ipware failed"])
 
 
-@override_settings(IPWARE_META_PROXY_COUNT="two", IPWARE_ALGORITHM="no such")
-def test_wrong_ipware_settings_cost_only_the_claim() -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "claimed"), [("IPWARE_META_PROXY_COUNT", "two", "None"), ("IPWARE_ALGORITHM", "none", "8.8.8.8")]
+)
+def test_wrong_ipware_settings_cost_only_the_claim(name: str, value: str, claimed: str) -> None:
     """A project's own settings of django-ipware cannot break the address."""
-    result = resolve_with({"REMOTE_ADDR": "203.0.113.7", "HTTP_X_REAL_IP": "8.8.8.8"})
-    assert (str(result.address), result.claimed) == ("203.0.113.7", None)
+    with override_settings(**{name: value}):
+        result = resolve_with({"REMOTE_ADDR": "203.0.113.7", "HTTP_X_REAL_IP": "8.8.8.8"})
+    assert (str(result.address), str(result.claimed)) == ("203.0.113.7", claimed)
+
+
+def test_long_headers_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a header as long as a server lets through only the last 8 KB are looked at."""
+    lengths: list[int] = []
+    monkeypatch.setattr(client_ip, "parse_address", lambda text: lengths.append(len(text)))
+    resolve_with({"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "1" * 1_000_000}, TRUSTED_PROXIES=("unix:",))
+    assert max(lengths) == client_ip.MAX_HEADER
+
+
+@pytest.mark.parametrize(("header", "length"), [("1" * 1_000_000, 512), ("8," * 1_000_000, 15)])
+def test_guess_is_bounded(monkeypatch: pytest.MonkeyPatch, header: str, length: int) -> None:
+    """django-ipware sees at most 512 characters and eight entries of each header; 16 full ones took it 15 ms."""
+    seen: list[int] = []
+
+    def get_client_ip(request: Request, **options: object) -> tuple[None, bool]:
+        seen.extend(len(str(value)) for value in request.META.values())
+        return None, False
+
+    monkeypatch.setattr(client_ip, "get_client_ip", get_client_ip)
+    resolve_with(dict.fromkeys(FORWARDING_HEADERS, header))
+    assert seen == [length] * len(FORWARDING_HEADERS)
 
 
 def test_ipware_is_spared_when_headers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
