@@ -58,7 +58,7 @@ test-all: system-packages venv ## Run the tests on every supported Django and Py
 demo: system-packages wheel ## Watch a real attack being logged, found and stopped; KEEP=1 leaves the site running.
 	$(BIN)/python example_project/demo.py $(if $(KEEP),--keep)
 
-bench: wheel ## Measure speed and memory; writes benchmarks/results.md.
+bench: system-packages wheel ## Measure speed and memory; writes benchmarks/results.md.
 	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	$(BIN)/python benchmarks/run.py
 
