@@ -53,12 +53,13 @@ def running_jails(server: PrivateFail2ban) -> list[str]:
 
 def follow_readme(server: PrivateFail2ban, log_directory: Path) -> None:
     """Run the three commands of fail2ban/README.md as they stand there, on the private configuration."""
-    blocks = re.findall(r"```sh\n(.*?)```", (SHIPPED / "README.md").read_text(), re.DOTALL)[:3]
+    readme = (SHIPPED / "README.md").read_text()
+    match = re.search(r"## Install, in three commands.*?```\w*\n(.*?)```", readme, re.DOTALL)
+    assert match is not None
+    script = match[1]
     paths = f"-c {server.directory} -s {server.directory}/f2b.sock -p {server.directory}/f2b.pid"
-    script = "".join(blocks)
     for old, new in (
         ("sudo ", ""),
-        ("chown -R www-data:adm", "true"),
         ("/etc/fail2ban", str(server.directory)),
         ("/var/log/django", str(log_directory)),
         ("fail2ban-client", " ".join(command("fail2ban-client", paths))),
@@ -83,34 +84,40 @@ def test_dropped_in_files_without_a_log(stock: PrivateFail2ban) -> None:
     assert running_jails(stock) == ["sshd"]
 
 
-def redirect_log(server: PrivateFail2ban, log: Path) -> None:
-    """Let the jails look for `log`, as a project's own .local file may."""
+def expect_log(server: PrivateFail2ban) -> Path:
+    """Let the jails look for a private log, as a project's own .local file may, and return its path."""
+    log = server.directory / "log" / "security.log"
     text = "".join(f"[{jail}]\nlogpath = {log}\n" for jail in JAILS)
     with (server.directory / "jail.local").open("a") as jail_local:
         jail_local.write(text)
+    log.parent.mkdir()
+    return log
 
 
 def test_readme_starts_the_jails(stock: PrivateFail2ban) -> None:
     """After the README's three commands the jails run beside sshd."""
     stock.start()
-    redirect_log(stock, stock.directory / "log" / "security.log")
-    follow_readme(stock, stock.directory / "log")
+    log = expect_log(stock)
+    log.touch()
+    follow_readme(stock, log.parent)
     assert running_jails(stock) == [*JAILS, "sshd"]
 
 
-@pytest.mark.parametrize("hindrance", ["log cannot be created", "filter is broken", "filter cannot be copied"])
+@pytest.mark.parametrize("hindrance", ["no log", "a broken filter", "a filter that cannot be copied", "an old file"])
 def test_readme_leaves_fail2ban_alive(stock: PrivateFail2ban, hindrance: str) -> None:
     """Whatever goes wrong in the README's commands, Fail2ban goes on, and starts again, with its sshd jail."""
     stock.start()
-    log_directory = stock.directory / "log"
-    redirect_log(stock, log_directory / "security.log")
-    if hindrance == "log cannot be created":
-        log_directory.write_text("a file where the directory should be")
-    elif hindrance == "filter is broken":
+    log = expect_log(stock)
+    if hindrance != "no log":
+        log.touch()
+    if hindrance == "a broken filter":
         (stock.directory / "filter.d" / "django-security.local").write_text("[Definition\nfailregex = (")
-    else:
+    elif hindrance == "a filter that cannot be copied":
         (stock.directory / "filter.d" / "django-security.conf").mkdir()
-    follow_readme(stock, log_directory)
+    elif hindrance == "an old file":
+        log.unlink()
+        (stock.directory / "jail.d" / "django-security.local").write_text("[django-auth]\nenabled = true\n")
+    follow_readme(stock, log.parent)
     alive = running_jails(stock)
     stock.stop()
     stock.start()
