@@ -8,15 +8,17 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import takewhile
 
 UNKNOWN = "-"  # What the line says where an address, a surface or a reason is not known. Never counted.
 TEXT_LIMIT = 256  # characters of a text that are kept
 HEAD = ("ip", "net", "surface", "reason")  # always present, in this order, chosen by us and never by a client
 
 Value = str | int
-_ELLIPSIS = "\u2026"
+_ELLIPSIS, _ELLIPSIS_ROOM = "\u2026", len(r"\u2026")
 _NOT_WORD = re.compile(r"[^A-Za-z0-9_.:-]")
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # printable ASCII without the quote and the backslash: nothing to escape
+_WRITTEN = re.compile(r"\\u[dD][89abAB]..\\u....|\\u....|\\.|.")  # one character of a text in JSON
 
 
 class Kind(Enum):
@@ -96,16 +98,17 @@ def normalise(field: Field, value: object) -> Value:
     Return the value as the field can hold it: of the field's kind, and no longer than its limit.
 
     The value is attacker-controlled. A text keeps its meaning up to the cut; lone surrogates become U+FFFD, so that
-    every JSON reader accepts it. Raises ValueError for an address or a number that is none, since guessing one could
-    have somebody else banned.
+    every JSON reader accepts it. A number that is too long becomes the largest that fits. Raises ValueError for an
+    address or a number that is none, since guessing one could have somebody else banned.
     """
     if field.kind is Kind.TEXT:
-        return clip(value if isinstance(value, str) else str(value), field.max_length - 2)
+        return clip(_exact(value), field.max_length - 2)
     if field.kind is Kind.INTEGER:
-        return int(str(value)[: field.max_length])
+        return _integer(value, field.max_length)
+    text = _exact(value)
     if field.kind is Kind.WORD:
-        return _NOT_WORD.sub("_", str(value))[: field.max_length] or UNKNOWN
-    return _address(str(value), field.kind)
+        return _NOT_WORD.sub("_", text[: field.max_length]) or UNKNOWN
+    return _address(text) if field.kind is Kind.ADDRESS else _network(text)
 
 
 def escape(text: str) -> str:
@@ -121,7 +124,22 @@ def clip(text: str, room: int, limit: int = TEXT_LIMIT) -> str:
     """
     if len(text) <= min(room, limit) and _PLAIN.fullmatch(text):
         return text
-    return _cut(_without_surrogates(text[: limit + 1]), room, limit)
+    # A pair of lone surrogates becomes one character: twice the limit is needed to see that there is more.
+    return _cut(_without_surrogates(text[: 2 * limit + 2]), room, limit)
+
+
+def _exact(value: object) -> str:
+    """Return the value as a plain text: a subclass of str may write something else than it holds."""
+    return str.__str__(value if isinstance(value, str) else str(value))
+
+
+def _integer(value: object, digits: int) -> int:
+    try:
+        number = int(value if isinstance(value, int | float) else _exact(value))
+    except OverflowError:
+        raise ValueError(f"not a number: {value!r}") from None
+    largest: int = 10**digits - 1
+    return max(min(number, largest), -(largest // 10))
 
 
 def _without_surrogates(text: str) -> str:
@@ -129,27 +147,30 @@ def _without_surrogates(text: str) -> str:
 
 
 def _cut(text: str, room: int, limit: int) -> str:
-    if len(text) <= limit and _written(text) <= room:
+    written = json.dumps(text)[1:-1]
+    if len(text) <= limit and len(written) <= room:
         return text
-    kept, used = 0, _written(_ELLIPSIS)
-    for character in text[: limit - 1]:
-        used += _written(character)
-        if used > room:
-            break
-        kept += 1
-    return text[:kept] + _ELLIPSIS
-
-
-def _written(text: str) -> int:
-    return len(json.dumps(text)) - 2
+    ends = (character.end() for character in _WRITTEN.finditer(written))
+    kept = sum(1 for _ in takewhile(lambda end: end <= room - _ELLIPSIS_ROOM, ends))
+    return text[: min(kept, limit - 1)] + _ELLIPSIS
 
 
 @lru_cache(maxsize=4096)
-def _address(text: str, kind: Kind) -> str:
+def _address(text: str) -> str:
     if text == UNKNOWN:
         return text
     if "%" in text:  # An IPv6 zone id is free text on this very machine; no ban can use it (RFC 4007).
         raise ValueError(f"not an address: {text[:64]!r}")
-    if kind is Kind.NETWORK and "/" in text:
-        return str(ipaddress.IPv6Network(text))
-    return str(ipaddress.ip_address(text))
+    address = ipaddress.ip_address(text)
+    # One client has one spelling (RFC 4291, section 2.5.5.2).
+    return str((address.version == 6 and address.ipv4_mapped) or address)
+
+
+@lru_cache(maxsize=4096)
+def _network(text: str) -> str:
+    if "/" not in text:
+        return _address(text)
+    network = ipaddress.IPv6Network(text)
+    if network.prefixlen < 64:  # Whoever bans it bans strangers: a /64 is what one person has.
+        raise ValueError(f"not the network of one person: {text[:64]!r}")
+    return str(network)
