@@ -1,0 +1,162 @@
+"""Deliver events to CloudWatch Logs and say of each what became of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from security_logging.cloudwatch.batches import MAX_MESSAGE_BYTES, LogEvent, batches, message_bytes
+
+PAUSE = 10.0  # seconds without a call after a failure
+_MAX_PIECES = 64  # puts that one batch may cost when CloudWatch refuses something in it
+_REFUSED = {"InvalidParameterException", "ParamValidationError", "SerializationException", "ValidationException"}
+_STREAM_MAY_EXIST = {"ResourceAlreadyExistsException", "OperationAbortedException", "AccessDeniedException", "403"}
+
+
+@dataclass
+class Receipt:
+    """What became of the events: each is in exactly one of the three lists."""
+
+    sent: list[LogEvent] = field(default_factory=list)
+    refused: list[tuple[LogEvent, str]] = field(default_factory=list)  # with the reason; sending again is useless
+    unsent: list[LogEvent] = field(default_factory=list)  # to be sent again later
+    error: str = ""  # why some are unsent
+
+
+class Sender:
+    """
+    Send to CloudWatch Logs; one attempt, then `pause` seconds without any call.
+
+    `connect` returns a client of the service "logs" and is called at the first delivery, so that neither boto3 nor a
+    socket exists before. Nothing here raises for anything that AWS, the network or the credentials do.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Any], *, pause: float = PAUSE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Keep `connect` for later; `pause` is in seconds."""
+        self._connect = connect
+        self._pause = pause
+        self._clock = clock
+        self._client: Any = None
+        self._connecting = threading.Lock()
+        self._streams: set[tuple[str, str]] = set()
+        self._paused_until = float("-inf")
+        self.error = ""  # of the last delivery; empty after a success
+
+    @property
+    def is_available(self) -> bool:
+        """Tell whether the next delivery will be tried at all."""
+        return self._clock() >= self._paused_until
+
+    def send(self, group: str, stream: str, events: Iterable[LogEvent]) -> Receipt:
+        """Send the events; those too large for CloudWatch are refused here."""
+        receipt = Receipt()
+        fitting = [event for event in events if _fits(event, receipt)]
+        for batch in batches(fitting):
+            self._send_batch((group, stream), batch, receipt)
+        return receipt
+
+    def _send_batch(self, target: tuple[str, str], batch: list[LogEvent], receipt: Receipt) -> None:
+        pieces, budget = [batch], _MAX_PIECES
+        while pieces:
+            piece = pieces.pop()
+            if not self.is_available:
+                receipt.unsent.extend(piece)
+                receipt.error = self.error
+                continue
+            budget -= 1
+            reason = self._attempt(target, piece, receipt)
+            if reason and len(piece) > 1 and budget > 0:  # one bad event must not cost its neighbours
+                middle = len(piece) // 2
+                pieces += [piece[middle:], piece[:middle]]
+            elif reason:
+                receipt.refused.extend((event, reason) for event in piece)
+
+    def _attempt(self, target: tuple[str, str], piece: list[LogEvent], receipt: Receipt) -> str:
+        try:
+            response = self._put(target, piece)
+        # Whatever the library raises - and a plug-in for credentials may raise anything - means: not now.
+        except Exception as error:  # noqa: BLE001
+            if is_refusal(error):
+                return describe(error)
+            self.error = receipt.error = describe(error)
+            self._paused_until = self._clock() + self._pause
+            receipt.unsent.extend(piece)
+            return ""
+        self.error, self._paused_until = "", float("-inf")
+        _settle(piece, response.get("rejectedLogEventsInfo") or {}, receipt)
+        return ""
+
+    def _put(self, target: tuple[str, str], piece: list[LogEvent]) -> Any:
+        client = self._connected()
+        if target not in self._streams:
+            self._create_stream(client, target)
+        try:
+            return _put(client, target, piece)
+        except Exception as error:
+            if code_of(error) != "ResourceNotFoundException":
+                raise
+            self._create_stream(client, target)  # deleted meanwhile, or the right to create it came later
+            return _put(client, target, piece)
+
+    def _connected(self) -> Any:
+        with self._connecting:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _create_stream(self, client: Any, target: tuple[str, str]) -> None:
+        group, stream = target
+        try:
+            client.create_log_stream(logGroupName=group, logStreamName=stream)
+        except Exception as error:
+            if code_of(error) not in _STREAM_MAY_EXIST:
+                raise
+        self._streams.add(target)
+
+
+def code_of(error: Exception) -> str:
+    """Return the error code of AWS, or the name of the exception where AWS has not answered."""
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code") or type(error).__name__)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether sending the same events again would fail the same way."""
+    named_wrongly = "logGroupName" in str(error) or "logStreamName" in str(error)
+    return code_of(error) in _REFUSED and not named_wrongly
+
+
+def describe(error: Exception) -> str:
+    """Return the error in one line; a signature error repeats the session token, so its text is left out."""
+    return f"{code_of(error)}: {error}"[:200] if code_of(error) in _REFUSED else code_of(error)
+
+
+def _put(client: Any, target: tuple[str, str], piece: list[LogEvent]) -> Any:
+    group, stream = target
+    try:
+        return client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=piece)
+    except Exception as error:
+        if code_of(error) != "DataAlreadyAcceptedException":
+            raise
+        return {}
+
+
+def _fits(event: LogEvent, receipt: Receipt) -> bool:
+    size = message_bytes(event["message"])
+    if 0 < size <= MAX_MESSAGE_BYTES:
+        return True
+    receipt.refused.append((event, f"the message has {size} bytes, CloudWatch takes 1 to {MAX_MESSAGE_BYTES}"))
+    return False
+
+
+def _settle(piece: list[LogEvent], rejected: dict[str, int], receipt: Receipt) -> None:
+    expired, old = rejected.get("expiredLogEventEndIndex", 0), rejected.get("tooOldLogEventEndIndex", 0)
+    first, new = max(expired, old), rejected.get("tooNewLogEventStartIndex", len(piece))
+    receipt.refused.extend((event, "older than 14 days or than the retention") for event in piece[:first])
+    receipt.sent.extend(piece[first:new])
+    receipt.refused.extend((event, "more than 2 hours in the future") for event in piece[new:])

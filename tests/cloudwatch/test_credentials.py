@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+from django.test import override_settings
+
+from cloudwatch.fault_endpoint import FaultEndpoint
+from security_logging.cloudwatch import credentials
+
+
+@override_settings(
+    AWS_ACCESS_KEY_ID="id", AWS_SECRET_ACCESS_KEY="key", AWS_SESSION_TOKEN="token", AWS_REGION="eu-west-1"
+)
+def test_credentials_of_the_project() -> None:
+    """A project's own AWS settings are honoured."""
+    expected = {
+        "aws_access_key_id": "id",
+        "aws_secret_access_key": "key",
+        "aws_session_token": "token",
+        "region_name": "eu-west-1",
+    }
+    assert expected == credentials.session_arguments()
+
+
+@override_settings(AWS_ACCESS_KEY_ID="id")
+def test_half_a_pair() -> None:
+    """A key id without its secret does not hide the role that boto3 finds."""
+    assert credentials.session_arguments() == {}
+
+
+@override_settings(AWS_REGION="eu-west-1", SECURITY_LOGGING_CLOUDWATCH_REGION="us-east-1")
+def test_region_of_the_log() -> None:
+    """The log may live in another region than the rest of the project."""
+    assert credentials.region() == "us-east-1"
+
+
+@pytest.mark.usefixtures("site")
+def test_client(endpoint: FaultEndpoint) -> None:
+    """A client goes to the endpoint of the settings, connects within 2 seconds, and tries once."""
+    client = credentials.connect()
+    config = client.meta.config
+    found = (
+        client.meta.endpoint_url,
+        config.connect_timeout,
+        config.read_timeout,
+        config.retries["total_max_attempts"],
+    )
+    assert found == (endpoint.url, 2, 5, 1)

@@ -1,0 +1,136 @@
+"""The handler inside the servers that run Django: what their workers log arrives, also when they are stopped."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cloudwatch.fault_endpoint import FaultEndpoint
+from cloudwatch.site_process import kept_ids, site_environment, wait_until
+
+pytestmark = pytest.mark.end_to_end
+
+GUNICORN = ["gunicorn", "cloudwatch.web:wsgi", "--workers=2", "--bind=127.0.0.1:{port}", "--log-level=warning"]
+SERVERS = {
+    "sync": GUNICORN,
+    "preload": [*GUNICORN, "--preload"],
+    "recycled": [*GUNICORN, "--max-requests=10"],
+    "threads": [*GUNICORN, "--worker-class=gthread", "--threads=4"],
+    "gevent": [*GUNICORN, "--worker-class=gevent"],
+    "uvicorn": ["uvicorn", "cloudwatch.web:asgi", "--workers=2", "--port={port}", "--log-level=warning"],
+}
+REQUESTS = 40
+STOP_SECONDS = 3 + 2  # the exit of a worker, and what the servers themselves take on a busy machine
+
+
+@contextmanager
+def server(name: str, directory: Path, url: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run the server with two workers and yield it with its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", *(part.format(port=port) for part in SERVERS[name])]
+    with (directory / "stderr.txt").open("wb") as errors:
+        environment = site_environment(directory, url, TEST_INTERVAL="0.5")
+        process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors)
+    base = f"http://127.0.0.1:{port}/attempt"
+    try:
+        assert wait_until(lambda: _answers(base), 20), (directory / "stderr.txt").read_text()
+        yield process, base
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url + "/nothing", timeout=2)  # noqa: S310  # our own loopback URL
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def attempt(url: str) -> str:
+    """Have the site log an event and return its id."""
+    for _ in range(20):
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # our own loopback URL
+                return str(answer.read().decode())
+        except (ConnectionError, urllib.error.URLError):  # a worker was recycled just then
+            time.sleep(0.05)
+    raise AssertionError("the site does not answer")
+
+
+def stop(process: subprocess.Popen[bytes]) -> float:
+    """Stop the server as systemd does and return how long that took."""
+    begun = time.monotonic()
+    process.terminate()
+    process.wait(60)
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("name", [name for name in SERVERS if name != "uvicorn"])
+def test_server(name: str, tmp_path: Path, endpoint: FaultEndpoint) -> None:
+    """Under every server each event arrives before the server has stopped."""
+    with server(name, tmp_path, endpoint.url) as (process, url):
+        ids = {attempt(url) for _ in range(REQUESTS)}
+        seconds = stop(process)
+    assert (ids - set(endpoint.events), seconds < STOP_SECONDS) == (set(), True)
+
+
+@pytest.mark.parametrize("name", ["recycled", "gevent"])
+def test_server_under_a_black_hole(name: str, tmp_path: Path, endpoint: FaultEndpoint) -> None:
+    """While CloudWatch swallows everything the site answers, stops in time, and keeps each event."""
+    endpoint.mode = "hang"
+    with server(name, tmp_path, endpoint.url) as (process, url):
+        ids, slowest = set(), 0.0
+        for _ in range(REQUESTS):
+            begun = time.monotonic()
+            ids.add(attempt(url))
+            slowest = max(slowest, time.monotonic() - begun)
+        seconds = stop(process)
+    assert (ids - set(kept_ids(tmp_path)), seconds < STOP_SECONDS, slowest < 5) == (set(), True, True)
+
+
+def test_uvicorn(tmp_path: Path, endpoint: FaultEndpoint) -> None:
+    """
+    Under uvicorn each event arrives within the interval.
+
+    At SIGTERM uvicorn raises the signal again once it has shut down, so its workers die without atexit: what is younger
+    than the interval is lost, as with SIGKILL. The shipper loses nothing there.
+    """
+    with server("uvicorn", tmp_path, endpoint.url) as (process, url):
+        ids = {attempt(url) for _ in range(REQUESTS)}
+        assert wait_until(lambda: ids <= set(endpoint.events), 5)
+        stop(process)
+
+
+def test_celery(tmp_path: Path, endpoint: FaultEndpoint) -> None:
+    """What the children of a Celery worker log arrives before they end."""
+    environment = site_environment(tmp_path, endpoint.url, TEST_INTERVAL="0.5")
+    (tmp_path / "cloudwatch" / "queue").mkdir()
+    send = "from cloudwatch.tasks import attempt\nfor _ in range(10): attempt.delay()"
+    subprocess.run([sys.executable, "-c", send], env=environment, check=True, timeout=60)
+    command = [sys.executable, "-m", "celery", "-A", "cloudwatch.tasks", "worker", "--concurrency=2", "--pool=prefork"]
+    with (tmp_path / "stderr.txt").open("wb") as errors:
+        process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors, cwd=tmp_path)
+    try:
+        ids = tmp_path / "ids.txt"
+        done = wait_until(lambda: ids.exists() and len(ids.read_text().split()) == 10, 30)
+        process.terminate()
+        process.wait(30)
+    finally:
+        process.kill()
+    assert done, (tmp_path / "stderr.txt").read_text()
+    assert set(ids.read_text().split()) <= set(endpoint.events)
