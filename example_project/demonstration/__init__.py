@@ -1,0 +1,1 @@
+"""The demo: a real attack on the example site, logged, found by a real Fail2ban and stopped."""

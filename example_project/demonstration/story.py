@@ -1,0 +1,145 @@
+"""The story: an honest visitor, an attacker, a ban that hits the right one, and its end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from functools import partial
+
+from demonstration.cast import ATTACKER, HOSTILE_NAMES, IPV6_VISITOR, VISITOR
+from demonstration.fail2ban import JAILS
+from demonstration.stage import Stage
+from demonstration.steps import Finding, Step
+from security_logging.events import SecurityEvent
+
+NOBODY: list[str] = []
+NGINX_PROCESSES = 2  # the master and its worker; more while it reloads
+
+
+def set_the_stage(stage: Stage) -> Iterator[Finding]:
+    """Start everything; everybody is let in."""
+    stage.open()
+    yield Finding("jails", list(JAILS), stage.fail2ban.jails())
+    for who in (stage.cast.visitor, stage.cast.ipv6_visitor, stage.cast.attacker):
+        yield Finding(f"home page for {who.address}", 200, who.get("/").status)
+
+
+def honest_login(stage: Stage) -> Iterator[Finding]:
+    """Maren mistypes her password once and then logs in."""
+    maren, browser = stage.cast.maren, stage.cast.visitor
+    stage.narrator.say(f"maren, at {VISITOR}, mistypes her password once, then gets it right.")
+    yield Finding("wrong password", 200, browser.log_in("/login/", maren.username, maren.password[:-1]).status)
+    stage.show_log()
+    yield Finding("right password", 302, browser.log_in("/login/", maren.username, maren.password).status)
+    stage.show_log()
+    yield Finding("her account page", 200, browser.get("/account/").status)
+    logged = [event.type.name for event in stage.log.events if event.address == VISITOR]
+    yield Finding("the log on her", ["login_failed", "login"], logged)
+
+
+def honest_program(stage: Stage) -> Iterator[Finding]:
+    """A program of jonas reads his profile, over IPv6 and with a token."""
+    jonas, program = stage.cast.jonas, stage.cast.ipv6_visitor
+    stage.narrator.say(f"jonas has a program that reads his profile, from {IPV6_VISITOR}.")
+    yield Finding("without a token", 401, program.get("/api/profile/").status)
+    yield Finding("asking for one", 200, program.fetch_token("/api/token/", jonas.username, jonas.password).status)
+    yield Finding("with the token", 200, program.get("/api/profile/").status)
+    stage.show_log()
+
+
+def brute_force(stage: Stage) -> Iterator[Finding]:
+    """The attacker guesses at the admin; the log ascribes each attempt to the right one."""
+    stage.narrator.say(
+        f"{ATTACKER} guesses the password of the admin. Five forwarding headers of each request claim that it comes "
+        f"from {VISITOR}, and each user name tries to lie to the log, to Fail2ban or to your terminal."
+    )
+    visitors_before = len(stage.log.failures(VISITOR))
+    _attack(stage)
+    failures = stage.log.failures(ATTACKER)
+    yield Finding("attempts in the log", len(HOSTILE_NAMES), len(failures))
+    yield Finding("names logged as typed", len(HOSTILE_NAMES), _as_typed(failures))
+    yield Finding("surface", {"admin"}, {event.fields["surface"] for event in failures})
+    yield Finding("address they claimed", {VISITOR}, {event.fields.get("claimed") for event in failures})
+    yield Finding("failures of the visitor", visitors_before, len(stage.log.failures(VISITOR)))
+    yield Finding("lines that nobody logged", [], stage.log.strange)
+
+
+def ban(stage: Stage) -> Iterator[Finding]:
+    """Fail2ban has banned the attacker and nobody else."""
+    fail2ban = stage.fail2ban
+    for jail in JAILS:
+        yield Finding(f"banned by {jail}", [ATTACKER], stage.wait_for(partial(fail2ban.banned, jail), [ATTACKER]))
+    yield Finding("nginx's deny list", [ATTACKER], stage.wait_for(stage.nginx.denied, [ATTACKER]))
+    for who, jail, address in (("attacker", "django-admin", ATTACKER), ("visitor", "django-auth", VISITOR)):
+        failures = len(stage.log.failures(address))
+        found = stage.wait_for(partial(fail2ban.found, jail, address), failures)
+        yield Finding(f"failures of the {who} it counted", failures, found)
+
+
+def shut_out(stage: Stage) -> Iterator[Finding]:
+    """The attacker is refused everywhere; the honest ones notice nothing."""
+    cast = stage.cast
+    yield Finding("attacker at /", 403, _status_after_reload(stage, 403))
+    yield Finding("attacker's next attempt", 403, cast.attacker.post("/admin/login/", {"username": "x"}).status)
+    yield Finding("nginx said so", True, cast.attacker.get("/admin/login/").is_denied)
+    yield Finding("visitor at /", 200, cast.visitor.get("/").status)
+    yield Finding("visitor's account page", 200, cast.visitor.get("/account/").status)
+    yield Finding("IPv6 program", 200, cast.ipv6_visitor.get("/api/profile/").status)
+
+
+def unban(stage: Stage) -> Iterator[Finding]:
+    """An administrator lifts the ban."""
+    stage.narrator.say(f"fail2ban-client unban {ATTACKER}")
+    stage.fail2ban.unban(ATTACKER)
+    for jail in JAILS:
+        yield Finding(f"banned by {jail}", NOBODY, stage.fail2ban.banned(jail))
+    yield Finding("nginx's deny list", NOBODY, stage.wait_for(stage.nginx.denied, NOBODY))
+    yield Finding("attacker at /", 200, _status_after_reload(stage, 200))
+
+
+def clean_up(stage: Stage) -> Iterator[Finding]:
+    """Stop what was started, remove what was written."""
+    stage.close()
+    yield Finding("processes left", [], stage.left_behind())
+    yield Finding("directories left", [], stage.directories())
+
+
+STORY = (
+    Step("stage", "The stage is set: nginx, gunicorn, Fail2ban", set_the_stage),
+    Step("honest_login", "An honest visitor logs in", honest_login),
+    Step("honest_program", "An honest program uses the API", honest_program),
+    Step("attack", "An attacker brute-forces the admin", brute_force),
+    Step("ban", "Fail2ban bans the attacker", ban),
+    Step("shut_out", "The attacker is out, the visitors are in", shut_out),
+    Step("unban", "The ban is lifted", unban),
+)
+CLEAN_UP = Step("clean_up", "Everything is cleaned up", clean_up)
+
+
+def _attack(stage: Stage) -> None:
+    """
+    Try each hostile name once: as many failures as Fail2ban allows.
+
+    One more before the ban takes effect would still be counted, and could bring a second ban right after the unban.
+    """
+    for number, name in enumerate(HOSTILE_NAMES, 1):
+        stage.narrator.say(f"attempt {number}: {name.desc}")
+        stage.cast.attacker.log_in("/admin/login/", name.text, secrets.token_urlsafe(6))
+        stage.show_log()
+        stage.narrator.pause()
+
+
+def _status_after_reload(stage: Stage, wanted: int) -> int:
+    """Return what the attacker gets when nginx has reloaded: until then a worker with the old list may answer too."""
+
+    def look() -> tuple[int, int]:
+        return stage.cast.attacker.get("/").status, len(stage.processes_of("nginx"))
+
+    status, _processes = stage.wait_for(look, (wanted, NGINX_PROCESSES))
+    return status
+
+
+def _as_typed(failures: list[SecurityEvent]) -> int:
+    """Return how many names came back from the log exactly as they were sent."""
+    users = [event.fields.get("user") for event in failures]
+    return sum(name.text == user for name, user in zip(HOSTILE_NAMES, users, strict=False))
