@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 
 from security_logging.event_types import EVENT_TYPES, EventType
-from security_logging.fields import FIELDS, HEAD, UNKNOWN, Value, normalise
+from security_logging.fields import FIELDS, HEAD, UNKNOWN, Kind, Value, normalise
 
 FOREIGN = "log"  # The event word of a record that is no security event but reached our formatters. Never counted.
 EVENT_CLASSES = ("auth", "account", "probe", "response", "system")
@@ -29,6 +29,7 @@ MODES: Mapping[str, tuple[tuple[str, ...], str | None]] = MappingProxyType(
     }
 )
 
+_ID = re.compile(r"[0-9a-f]{24}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _registry: dict[str, EventType] = {event_type.name: event_type for event_type in EVENT_TYPES}
 
@@ -39,8 +40,9 @@ class SecurityEvent:
     One occurrence of an event type, safe to write: every value is normalised and clipped on construction.
 
     `time` is aware, in UTC and cut to milliseconds. `fields` holds all of `HEAD` and those optional fields of the
-    type that have a value. `id` is unique in the world and the same in every copy of the event. Raises ValueError
-    for a field that the type does not declare and for an address that is none.
+    type that have a value. `id`, 24 hexadecimal digits, is unique in the world and the same in every copy of the
+    event. Raises ValueError for a time without a zone, another id, a field that the type does not declare, and an
+    address or a number that is none.
     """
 
     type: EventType
@@ -51,6 +53,10 @@ class SecurityEvent:
 
     def __post_init__(self) -> None:
         """Normalise time and fields, so that an event equals the one that is read back from its line."""
+        if self.time.tzinfo is None:  # would be read in the zone of this machine, hours wrong
+            raise ValueError(f"time without a zone: {self.time}")
+        if not _ID.fullmatch(self.id):
+            raise ValueError(f"not an id: {self.id!r}")
         moment = self.time.astimezone(timezone.utc)
         object.__setattr__(self, "time", moment.replace(microsecond=moment.microsecond // 1000 * 1000))
         object.__setattr__(self, "fields", _normalised(self.type, self.fields))
@@ -97,7 +103,7 @@ def register(event_type: EventType) -> EventType:
     not well formed or its longest line would not fit into `LINE_LIMIT` bytes.
     """
     if _registry.get(event_type.name) == event_type:
-        return event_type
+        return _registry[event_type.name]  # one object for each name: receivers of security_event choose by it
     problem = _problem(event_type)
     if problem:
         raise ValueError(f"Event type {event_type.name!r}: {problem}")
@@ -123,6 +129,8 @@ def _problem(event_type: EventType) -> str | None:
         return f"counted_as {event_type.counted_as!r} is unknown; write one of {', '.join(COUNTED_AS)} or None."
     if unknown:
         return f"fields {unknown} are not in security_logging.fields.FIELDS; use those that are declared there."
+    if twice := sorted({name for name in event_type.fields if event_type.fields.count(name) > 1}):
+        return f"fields {twice} are named twice; name each once."
     if longest_line(event_type) >= LINE_LIMIT:
         return f"its line could be {longest_line(event_type)} bytes long; name fewer fields, {LINE_LIMIT} is the limit."
     return None
@@ -132,5 +140,12 @@ def _normalised(event_type: EventType, fields: Mapping[str, object]) -> dict[str
     undeclared = fields.keys() - {*HEAD, *event_type.fields}
     if undeclared:
         raise ValueError(f"{event_type.name} declares no field {', '.join(sorted(undeclared))}.")
-    head = {name: normalise(FIELDS[name], fields.get(name, UNKNOWN)) for name in HEAD}
-    return head | {name: normalise(FIELDS[name], fields[name]) for name in event_type.fields if name in fields}
+    values = dict.fromkeys(HEAD, UNKNOWN) | {
+        name: normalise(FIELDS[name], fields[name]) for name in (*HEAD, *event_type.fields) if name in fields
+    }
+    return {name: value for name, value in values.items() if value != UNKNOWN or _may_be_a_dash(name)}
+
+
+def _may_be_a_dash(name: str) -> bool:
+    """Tell apart what nobody knows, which an optional field does not say, and a user whose name is a dash."""
+    return name in HEAD or FIELDS[name].kind is Kind.TEXT

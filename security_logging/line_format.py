@@ -7,18 +7,19 @@ import re
 from datetime import datetime
 
 from security_logging import events
-from security_logging.events import SecurityEvent
-from security_logging.fields import FIELDS, Kind, Value, escape
+from security_logging.event_types import EventType
+from security_logging.events import LINE_LIMIT, SecurityEvent
+from security_logging.fields import FIELDS, HEAD, Kind, Value, escape
 
 IDENT = "django-security"
 
-_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'  # unrolled: linear time on any input
-_VALUE = rf"{_STRING}|[^\s\"]+"
-_PAIR = re.compile(rf" ([a-z][a-z0-9_]*)=({_VALUE})")
+_TEXT = r'"[ !#-\[\]-~]*(?:\\[ -~][ !#-\[\]-~]*)*"'  # unrolled: linear time on any input
+_BARE = r"[!#-~]+"
+_NAME = r"[a-z][a-z0-9_]*"
+_PAIR = re.compile(rf" ({_NAME})=({_TEXT}|{_BARE})")
 _LINE = re.compile(
-    rf"(?P<time>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}\+00:00) {IDENT}\[(?P<pid>\d{{1,10}})\]: "
-    rf"(?P<name>[a-z][a-z0-9_]*)(?P<pairs>(?: [a-z][a-z0-9_]*=(?:{_VALUE}))+)",
-    re.ASCII,
+    rf"(?P<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9:]{{8}}\.[0-9]{{3}}\+00:00) {IDENT}\[(?P<pid>[0-9]{{1,10}})\]: "
+    rf"(?P<name>{_NAME})(?P<pairs>{''.join(f' {name}={_BARE}' for name in HEAD)}(?: {_NAME}=(?:{_TEXT}|{_BARE}))+)"
 )
 
 
@@ -54,24 +55,31 @@ def parse(line: str) -> SecurityEvent:
     """
     Return the event that the line was rendered from; a line end is allowed.
 
-    Fields that this version does not know are ignored: a later minor version may add some at the end. Raises
-    ValueError when the line is cut, is not ours or names an unknown event type.
+    Fields that this version does not know, or not of this event, are ignored: a later minor version may add some at
+    the end. Raises ValueError when the line is cut, is not ours or names an unknown event type.
     """
-    match = _LINE.fullmatch(line.rstrip("\r\n"))
+    match = _LINE.fullmatch(line.rstrip("\r\n")) if len(line) < LINE_LIMIT + len("\r\n") else None
     if match is None:
         raise ValueError(f"not a security line: {line[:80]!r}")
-    values = {name: _read(name, text) for name, text in _PAIR.findall(match["pairs"]) if name in FIELDS}
-    try:
-        event_type = events.get(match["name"])
-    except KeyError:
-        raise ValueError(f"unknown event type: {match['name']!r}") from None
+    pairs = _PAIR.findall(match["pairs"])
+    written = dict(pairs)
+    if len(written) != len(pairs):
+        raise ValueError(f"a field stands twice: {line[:80]!r}")
+    event_type = _event_type(match["name"])
     return SecurityEvent(
         type=event_type,
         time=datetime.fromisoformat(match["time"]),
         pid=int(match["pid"]),
-        id=str(values.pop("id", "")),
-        fields=values,
+        id=written.get("id", ""),
+        fields={name: _read(name, written[name]) for name in (*HEAD, *event_type.fields) if name in written},
     )
+
+
+def _event_type(name: str) -> EventType:
+    try:
+        return events.get(name)
+    except KeyError:
+        raise ValueError(f"unknown event type: {name!r}") from None
 
 
 def _render(name: str, value: Value) -> str:
