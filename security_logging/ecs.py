@@ -9,7 +9,7 @@ from typing import Any
 
 from security_logging import events
 from security_logging.events import SecurityEvent
-from security_logging.fields import FIELDS, HEAD, UNKNOWN
+from security_logging.fields import FIELDS, HEAD, UNKNOWN, Value
 
 ECS_VERSION = "9.4.0"
 PROVIDER = "django-security-logging"
@@ -32,7 +32,7 @@ def document(event: SecurityEvent) -> dict[str, Any]:
     """Return the event as a nested ECS document, in the order in which it is written."""
     result: dict[str, Any] = {"@timestamp": timestamp(event.time), "event": _event(event)}
     for name, value in event.fields.items():
-        if name != "reason" and value != UNKNOWN:
+        if name != "reason" and not (name in HEAD and value == UNKNOWN):
             _put(result, FIELDS[name].ecs, value)
     result["related"] = _related(event)
     result["process"] = {"pid": event.pid}
@@ -47,17 +47,9 @@ def parse_json(line: str) -> SecurityEvent:
 
     Keys that this version does not know are ignored.
     """
-    found = json.loads(line)
     try:
-        event, event_type = found["event"], events.get(found["event"]["action"])
-        return SecurityEvent(
-            type=event_type,
-            time=datetime.fromisoformat(found["@timestamp"].replace("Z", "+00:00")),
-            pid=int(found["process"]["pid"]),
-            id=str(event["id"]),
-            fields=_fields(found, (*HEAD, *event_type.fields)),
-        )
-    except (KeyError, TypeError) as error:
+        return _read(json.loads(line))
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError) as error:
         raise ValueError(f"not a security event: {line[:80]!r}") from error
 
 
@@ -69,6 +61,17 @@ def timestamp(time: datetime) -> str:
 def dumps(value: Mapping[str, object]) -> str:
     """Return the mapping as compact ASCII JSON: terminal escapes and bidirectional marks stay inert in a pager."""
     return json.dumps(value, separators=(",", ":"), default=str)
+
+
+def _read(found: Any) -> SecurityEvent:
+    event_type = events.get(found["event"]["action"])
+    return SecurityEvent(
+        type=event_type,
+        time=datetime.fromisoformat(found["@timestamp"].replace("Z", "+00:00")),
+        pid=int(found["process"]["pid"]),
+        id=found["event"]["id"],
+        fields=_fields(found, (*HEAD, *event_type.fields)),
+    )
 
 
 def _event(event: SecurityEvent) -> dict[str, object]:
@@ -88,13 +91,12 @@ def _event(event: SecurityEvent) -> dict[str, object]:
     return {key: value for key, value in described.items() if value not in (UNKNOWN, "", ())}
 
 
-def _related(event: SecurityEvent) -> dict[str, list[object]]:
-    found = {
-        "ip": [event.fields.get(name) for name in ("ip", "peer", "claimed")],
-        "user": [event.fields.get(name) for name in ("user", "target")],
-    }
-    known = {key: [value for value in values if value not in (None, UNKNOWN)] for key, values in found.items()}
-    return {key: list(dict.fromkeys(values)) for key, values in known.items() if values}
+def _related(event: SecurityEvent) -> dict[str, list[Value]]:
+    """Return every address and every name in the event, each once: one search finds them wherever they stand."""
+    addresses = [event.fields[name] for name in ("ip", "peer", "claimed") if event.fields.get(name, UNKNOWN) != UNKNOWN]
+    names = [event.fields[name] for name in ("user", "target") if name in event.fields]
+    related = {"ip": addresses, "user": names}
+    return {key: list(dict.fromkeys(values)) for key, values in related.items() if values}
 
 
 def _put(target: dict[str, Any], path: str, value: object) -> None:
@@ -104,9 +106,12 @@ def _put(target: dict[str, Any], path: str, value: object) -> None:
     target[leaf] = [value] if path in _ARRAYS else value
 
 
-def _fields(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _fields(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Value]:
     values = {name: _take(found, FIELDS[name].ecs) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+    known = {name: value for name, value in values.items() if value is not None}
+    if not all(isinstance(value, str | int) for value in known.values()):
+        raise TypeError("a field is a list or an object")
+    return known
 
 
 def _take(found: Any, path: str) -> Any:
