@@ -2,4 +2,32 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from security_logging.event_types import EventType
+    from security_logging.events import SecurityEvent
+    from security_logging.events import register as register_event_type
+    from security_logging.logger import log_event
+    from security_logging.signals import security_event
+
+__all__ = ["EventType", "SecurityEvent", "log_event", "register_event_type", "security_event"]
 __version__ = "0.1.0.dev0"
+
+# Loaded when first asked for (PEP 562): settings.py imports from this package before Django is ready.
+_HOMES = {
+    "EventType": ("security_logging.event_types", "EventType"),
+    "SecurityEvent": ("security_logging.events", "SecurityEvent"),
+    "log_event": ("security_logging.logger", "log_event"),
+    "register_event_type": ("security_logging.events", "register"),
+    "security_event": ("security_logging.signals", "security_event"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name of the package; raises AttributeError for any other."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from django.conf import settings
 from django.core import checks
 
-from security_logging import address_checks, log_checks
+from security_logging import address_checks, event_checks, log_checks
 from security_logging.address_checks import Problem
 from security_logging.conf import PREFIX, Settings, conf, declared
 from security_logging.surface import ADMIN, API, SITE
@@ -38,6 +38,7 @@ DECLARED = (
     Declared("E006", "SECURITY_LOGGING_LOGGER_NAME is no logger name."),
     Declared("E007", "SECURITY_LOGGING_SURFACE_NAMESPACES maps something to what is no surface."),
     Declared("E008", "A setting begins with SECURITY_LOGGING_ but does not exist."),
+    Declared("E201", "SECURITY_LOGGING_EVENTS names no event and no class, or does not say True or False."),
     Declared("W001", "SECURITY_LOGGING_TRUSTED_PROXIES trusts more than any proxy needs."),
     Declared("W002", "The published ranges of a trusted preset are old."),
     Declared("W003", "SECURITY_LOGGING_BANNABLE_NETWORKS lists a network for which it decides nothing."),
@@ -47,6 +48,7 @@ DECLARED = (
     Declared("W023", "Deploy: the security log lies where the web server serves files from."),
     Declared("W024", "Deploy: a rotating handler of the standard library loses lines with several processes."),
     Declared("W025", "Deploy: requests bring forwarding headers, but no proxy is trusted."),
+    Declared("W201", "SECURITY_LOGGING_EVENTS switches off what Fail2ban counts."),
 )
 
 
@@ -68,6 +70,7 @@ def check_settings(app_configs: object = None, **kwargs: object) -> list[checks.
             Settings.PROXY_RANGES_FILE.name, address_checks.ranges_file_problems(conf.PROXY_RANGES_FILE), "E005"
         ),
         *_messages(Settings.LOGGER_NAME.name, _logger_name(), "E006"),
+        *_messages(Settings.EVENTS.name, event_checks.switch_problems(conf.EVENTS), "E201", "W201"),
         *_messages(Settings.SURFACE_NAMESPACES.name, list(_surface_namespaces()), "E007"),
         *_unknown_settings(),
     ]

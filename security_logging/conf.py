@@ -58,6 +58,12 @@ class Settings:
         "str",
         "Logger under which the events are logged, one child per class: security.auth, security.account, ...",
     )
+    EVENTS = Setting[Mapping[str, bool]](
+        {},
+        "mapping of str to bool",
+        'Events that are switched off: {"logout": False} one of them, {"account.*": False} a whole class; a name wins '
+        'over its class, as in {"account.*": False, "user_created": True}.',
+    )
     TRUSTED_PROXIES = Setting[Sequence[str]](
         (),
         "sequence of str",

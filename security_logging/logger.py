@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from security_logging import client_ip, events, line_format
@@ -15,6 +16,7 @@ from security_logging.context import current_request
 from security_logging.event_types import EventType
 from security_logging.events import SecurityEvent
 from security_logging.fields import HEAD, UNKNOWN
+from security_logging.signals import security_event
 from security_logging.surface import surface_of
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ def log_event(
     **fields: object,
 ) -> SecurityEvent | None:
     """
-    Log an occurrence of the event type and return the event; None when that failed, which is reported, never raised.
+    Log an occurrence of the event type and return the event.
+
+    None when it is switched off in SECURITY_LOGGING_EVENTS, or when logging it failed: that is reported, never raised.
 
     `request` says who did it; without one the request that `SecurityLoggingMiddleware` is serving is taken. `fields`
     are those that the event type declares; a value may be attacker-controlled, and None leaves the field out. A
@@ -52,15 +56,25 @@ def log_event(
         event = events.make_event(kind, **described)
         if served is not None:
             events_of(served).append(event)
-        _write(event)
+        if not is_wanted(kind):
+            return None
+        _write(event, served)
     except Exception:  # noqa: BLE001 (the one place that catches: nothing may raise into a login)
         report("log_event")
         return None
     return event
 
 
+def is_wanted(event_type: EventType) -> bool:
+    """Tell whether the project wants events of the type: what it says of the event wins over what of its class."""
+    switches: object = conf.EVENTS
+    if not isinstance(switches, Mapping):  # a wrong setting must not cost every event
+        return True
+    return bool(switches.get(event_type.name, switches.get(f"{event_type.event_class}.*", True)))
+
+
 def events_of(request: HttpRequest) -> list[SecurityEvent]:
-    """Return the events that were logged for the request so far: one attempt is to be one line."""
+    """Return what happened in the request so far, also what is switched off: one attempt is to be one line."""
     found: list[SecurityEvent] = request.__dict__.setdefault("_security_events", [])
     return found
 
@@ -96,9 +110,14 @@ def attempt(place: str, work: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _write(event: SecurityEvent) -> None:
+def _write(event: SecurityEvent, request: HttpRequest | None) -> None:
     logger = logging.getLogger(f"{conf.LOGGER_NAME}.{event.type.event_class}")
     logger.log(event.type.level, line_format.render_message(event), extra={"security_event": event})
+    attempt("security_event", partial(_tell, event, request), None)
+
+
+def _tell(event: SecurityEvent, request: HttpRequest | None) -> None:
+    security_event.send_robust(sender=event.type, event=event, request=request)
 
 
 def _described(event_type: EventType, request: HttpRequest | None, given: dict[str, Any]) -> dict[str, object]:

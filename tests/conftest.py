@@ -9,6 +9,8 @@ import hypothesis
 import pytest
 
 from requires import require_fail2ban
+from security_logging.events import SecurityEvent
+from security_logging.testing import capture_events
 
 # A loaded machine is slow now and then; that is no failure of a property.
 hypothesis.settings.register_profile("default", deadline=None)
@@ -40,3 +42,10 @@ def security_records() -> Iterator[list[logging.LogRecord]]:
     logger.addHandler(keeper)
     yield keeper.records
     logger.removeHandler(keeper)
+
+
+@pytest.fixture
+def captured() -> Iterator[list[SecurityEvent]]:
+    """Yield the list that each event logged during the test is added to."""
+    with capture_events() as events:
+        yield events

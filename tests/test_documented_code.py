@@ -1,0 +1,67 @@
+"""What the pages show works, and prints what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import RequestFactory, override_settings
+
+from documented import blocks, shown
+from security_logging import events, log_event
+from security_logging.events import SecurityEvent
+from security_logging.signals import security_event
+
+
+def run(code: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Run the code; return the names that it defines."""
+    defined: dict[str, Any] = {} if names is None else names
+    exec(compile(code, "documentation", "exec", dont_inherit=True), defined)  # noqa: S102 (our own pages)
+    return defined
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Yield the names of the app that docs/extending.md builds, started, and taken down afterwards."""
+    monkeypatch.setattr(events, "_registry", dict(events._registry))
+    monkeypatch.setattr(security_event, "receivers", list(security_event.receivers))
+    names: dict[str, Any] = {}
+    for code in blocks("extending.md", "python"):
+        run(code, names)
+    names["ShopConfig"].ready(None)
+    yield names
+    security_event.sender_receivers_cache.clear()
+
+
+def test_event_of_a_shop(shop: dict[str, Any], rf: RequestFactory, captured: list[SecurityEvent]) -> None:
+    """docs/extending.md: the view logs this line."""
+    shop["redeem"](rf.post("/redeem/", {"code": "SUMMER"}, REMOTE_ADDR="203.0.113.7"))
+    assert shown(captured) == blocks("extending.md", "")[0]
+
+
+def test_voucher_that_exists(shop: dict[str, Any], rf: RequestFactory, captured: list[SecurityEvent]) -> None:
+    """docs/extending.md: the view logs nothing of an honest customer."""
+    assert (shop["redeem"](rf.post("/redeem/", {"code": "SPRING"})).status_code, captured) == (200, [])
+
+
+@override_settings(ADMINS=[("Owner", "owner@example.com")])
+def test_receiver_of_a_shop(shop: dict[str, Any], settings: Any) -> None:
+    """docs/extending.md: the receiver writes a mail about privileges and about nothing else."""
+    log_event("logout")
+    log_event("privileges_changed", target="alice", change="is_superuser")
+    assert [message.body for message in mail.outbox] == ["alice: is_superuser"]
+
+
+def test_test_of_a_shop(shop: dict[str, Any], rf: RequestFactory) -> None:
+    """docs/extending.md: the test passes."""
+    shop["test_guess"](rf)
+
+
+def test_fixture_of_a_shop(shop: dict[str, Any]) -> None:
+    """docs/extending.md: the fixture yields what is logged."""
+    running = shop["security_events"].__wrapped__()
+    seen = next(running)
+    log_event("logout")
+    assert ([event.type.name for event in seen], next(running, None)) == (["logout"], None)
