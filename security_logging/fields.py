@@ -102,7 +102,7 @@ def normalise(field: Field, value: object) -> Value:
     address or a number that is none, since guessing one could have somebody else banned.
     """
     if field.kind is Kind.TEXT:
-        return clip(_exact(value), field.max_length - 2)
+        return clip(value if isinstance(value, str) else str(value), field.max_length - 2)
     if field.kind is Kind.INTEGER:
         return _integer(value, field.max_length)
     text = _exact(value)
@@ -122,6 +122,7 @@ def clip(text: str, room: int, limit: int = TEXT_LIMIT) -> str:
 
     What was cut ends in an ellipsis. A text that already fits is returned as it is, so clipping twice changes nothing.
     """
+    text = str.__str__(text)  # a subclass of str may write something else than it holds
     if len(text) <= min(room, limit) and _PLAIN.fullmatch(text):
         return text
     # A pair of lone surrogates becomes one character: twice the limit is needed to see that there is more.
@@ -129,8 +130,7 @@ def clip(text: str, room: int, limit: int = TEXT_LIMIT) -> str:
 
 
 def _exact(value: object) -> str:
-    """Return the value as a plain text: a subclass of str may write something else than it holds."""
-    return str.__str__(value if isinstance(value, str) else str(value))
+    return str.__str__(value if isinstance(value, str) else str(value))  # see clip
 
 
 def _integer(value: object, digits: int) -> int:

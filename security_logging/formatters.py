@@ -55,7 +55,7 @@ class ECSFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of ASCII JSON."""
-        log = {"level": record.levelname.lower(), "logger": record.name}
+        log = {"level": _kept(record.levelname, 32).lower(), "logger": _kept(record.name, 128)}
         event = event_of(record)
         if event is not None:
             return ecs.render_json(event, {"log": log, **self.common})
@@ -84,8 +84,8 @@ class ConsoleFormatter(logging.Formatter):
         time = f"{_time(record) if event is None else event.time:%H:%M:%S}"
         if event is not None:
             return f"{self.paint('2', time)} {self._event(record, event)}"
-        level = self.paint(self.COLORS.get(record.levelname, "0"), f"{record.levelname:<8}")
-        line = f"{self.paint('2', time)} {level} {record.name}: {_unquoted(_message(record), 4096)}"
+        level = self.paint(self.COLORS.get(record.levelname, "0"), f"{_unquoted(record.levelname, 32):<8}")
+        line = f"{self.paint('2', time)} {level} {_unquoted(record.name, 128)}: {_unquoted(_message(record), 4096)}"
         return "\n    | ".join([line, *map(_safe, _traceback(record).splitlines())])
 
     def paint(self, code: str, text: str) -> str:
@@ -105,9 +105,9 @@ class ConsoleFormatter(logging.Formatter):
 
 
 def event_of(record: logging.LogRecord) -> SecurityEvent | None:
-    """Return the security event that the record carries, None when it is any other record."""
+    """Return the security event that the record carries, None when it is a foreign record."""
     event = getattr(record, "security_event", None)
-    return event if isinstance(event, SecurityEvent) else None
+    return event if type(event) is SecurityEvent else None  # isinstance() believes a mock of one
 
 
 def _foreign_message(record: logging.LogRecord) -> str:
@@ -133,24 +133,37 @@ def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001 (wrong arguments: what was meant is better than no line)
-        return f"{record.msg!s} (with arguments that do not fit)"
+        return f"{_text(record.msg)} (with arguments that do not fit)"
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 (any object may be logged, also one that cannot be shown)
+        return f"({type(value).__name__} that cannot be shown)"
 
 
 def _traceback(record: logging.LogRecord) -> str:
-    if record.exc_info and record.exc_info[0]:
-        return logging.Formatter().formatException(record.exc_info)  # not cached on the record
-    return record.exc_text or ""
+    """Return where the record was made, if it says so, and the exception behind it: of a cut text the end is kept."""
+    parts = [record.stack_info, record.exc_text]
+    if isinstance(record.exc_info, tuple) and record.exc_info[0]:
+        parts[1] = logging.Formatter().formatException(record.exc_info)  # not cached on the record
+    return "\n".join(part for part in parts if part)
 
 
 def _time(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created, timezone.utc)
 
 
-def _quoted(text: str, room: int) -> str:
-    return escape(clip(text, room - 2, room))
+def _kept(text: object, room: int) -> str:
+    return clip(str(text), room - 2, room)
 
 
-def _unquoted(text: str, room: int) -> str:
+def _quoted(text: object, room: int) -> str:
+    return escape(_kept(text, room))
+
+
+def _unquoted(text: object, room: int) -> str:
     return _quoted(text, room)[1:-1].replace('\\"', '"')
 
 
@@ -161,4 +174,11 @@ def _safe(line: str) -> str:
 def _wants_color() -> bool:
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or sys.stderr.isatty()
+    return bool(os.environ.get("FORCE_COLOR")) or _is_terminal()
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # None below a Windows service, closed in a daemon
+        return False
