@@ -123,7 +123,8 @@ class Pipeline:
     def _turn(self, courier: Courier) -> None:
         self._wake.wait(self._interval)
         self._wake.clear()
-        while waiting := self._next():
+        # What watchtower holds is bounded too; the rest stays where a full memory can be spooled from.
+        while len(self._pending) - len(self._queue) < self._limit and (waiting := self._next()):
             courier.take(waiting)
         courier.flush()
         if not self._stopping and self._sender.is_available:

@@ -55,6 +55,13 @@ class Reporter:
             return
         if time.monotonic() < self._next_word and not at_once:
             return
+        self._say(since, detail)
+
+    def say_late(self, detail: str) -> None:
+        """Log `logging_degraded` because nothing could be delivered for a while."""
+        self._say(self._counts.since(self._told), detail)
+
+    def _say(self, since: Counts, detail: str) -> None:
         self._next_word, self._told = time.monotonic() + _DEGRADED_INTERVAL, self._counts.copy()
         own_traffic.mark(False)  # this one is an event like any other
         log_event(

@@ -4,10 +4,16 @@ from typing import Any
 
 import pytest
 
+from security_logging.cloudwatch import sender as sending
 from security_logging.cloudwatch.batches import MAX_MESSAGE_BYTES, LogEvent
-from security_logging.cloudwatch.sender import Sender, code_of, describe
+from security_logging.cloudwatch.sender import code_of, describe
 
 GROUP, STREAM = "/shop/test/security", "web1/security"
+
+
+def Sender(*args: Any, **options: Any) -> sending.Sender:  # noqa: N802  # reads as the class
+    """Return a sender that lives in 1970, as its events do."""
+    return sending.Sender(*args, now=lambda: 0, **options)
 
 
 class AWSError(Exception):
@@ -214,6 +220,13 @@ def test_size_of_a_message(message: str) -> None:
     client = Client()
     receipt = Sender(lambda: client).send(GROUP, STREAM, events(message))
     assert (len(receipt.refused), client.got) == (1, [])
+
+
+def test_age() -> None:
+    """An event older than 14 days is refused: CloudWatch would drop it."""
+    client = Client()
+    receipt = sending.Sender(lambda: client, now=lambda: 14 * 24 * 3600 + 0.001).send(GROUP, STREAM, events("a", "b"))
+    assert ([event["message"] for event in receipt.sent], len(receipt.refused)) == (["b"], 1)
 
 
 def test_error_text() -> None:

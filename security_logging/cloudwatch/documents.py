@@ -1,0 +1,50 @@
+"""From lines of the JSON log to events of CloudWatch."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from functools import lru_cache
+
+from security_logging.cloudwatch.batches import LogEvent
+
+_START = '{"@timestamp":"'
+# Our formatter writes the time first. Inside a string that a client chose a quote is escaped, so neither pattern can
+# be forged by one.
+_TIME = slice(len(_START), len(_START) + 19)
+_MILLISECONDS = slice(len(_START) + 20, len(_START) + 23)
+_LOGGER = re.compile(r'"logger":"([A-Za-z0-9_]+)')
+DEFAULT_FUNCTION = "security"
+
+
+def log_events(data: bytes) -> Iterator[tuple[str, LogEvent]]:
+    """
+    Yield each line as an event, with the function of its logger: the first part of its name.
+
+    A line that is none of ours gets the time of the line before it, or the present time: CloudWatch wants one, and no
+    line may get lost because of its form.
+    """
+    timestamp = None
+    for line in data.decode("utf-8", "replace").split("\n"):
+        if not line.strip():
+            continue
+        timestamp = timestamp_of(line) or timestamp or int(time.time() * 1000)
+        logger = _LOGGER.search(line, len(line) - 200 if len(line) > 200 else 0) or _LOGGER.search(line)
+        yield logger[1] if logger else DEFAULT_FUNCTION, LogEvent(timestamp=timestamp, message=line)
+
+
+def timestamp_of(line: str) -> int | None:
+    """Return the time of the line in milliseconds since 1970, None when it does not begin with one."""
+    if not line.startswith(_START):
+        return None
+    try:
+        return _seconds(line[_TIME]) * 1000 + int(line[_MILLISECONDS])
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _seconds(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp())
