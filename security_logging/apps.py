@@ -14,7 +14,8 @@ class SecurityLoggingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and connect the receivers, once Django knows its apps."""
-        from security_logging import checks, receivers
+        from security_logging import accounts, admin_log, checks, privileges, receivers
 
         checks.register()
-        receivers.connect()
+        for watcher in (receivers, accounts, privileges, admin_log):
+            watcher.connect()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 
+from security_logging.actor import key_of, name_of
 from security_logging.event_types import LOGIN, LOGIN_FAILED, LOGOUT
 from security_logging.logger import log_event
 
@@ -43,16 +44,6 @@ def on_user_login_failed(
 ) -> None:
     """Log that the credentials were refused; of them only the user name is ever read."""
     log_event(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=partial(typed_name, credentials))
-
-
-def name_of(user: Any) -> str:
-    """Return the name under which the user logs in."""
-    return str(user.get_username())
-
-
-def key_of(user: Any) -> str | None:
-    """Return the user's primary key as text, None for a user that is not stored."""
-    return None if user.pk is None else str(user.pk)
 
 
 def typed_name(credentials: Mapping[str, object]) -> str | None:

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.checks import CheckMessage
 from django.test import RequestFactory, override_settings
 
 from documented import blocks, shown
 from security_logging import events, log_event
+from security_logging.checks import check_settings
 from security_logging.events import SecurityEvent
 from security_logging.signals import security_event
+
+MAILER = "django.core.mail.backends.locmem.EmailBackend"
 
 
 def run(code: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -20,6 +24,13 @@ def run(code: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
     defined: dict[str, Any] = {} if names is None else names
     exec(compile(code, "documentation", "exec", dont_inherit=True), defined)  # noqa: S102 (our own pages)
     return defined
+
+
+def complaints(code: str) -> list[CheckMessage]:
+    """Return what the system checks say of settings that a page shows."""
+    settings = {name: value for name, value in run(code).items() if name.isupper()}
+    with override_settings(**settings):
+        return check_settings()
 
 
 @pytest.fixture
@@ -35,6 +46,19 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     security_event.sender_receivers_cache.clear()
 
 
+@pytest.mark.django_db
+def test_account_changes(captured: list[SecurityEvent]) -> None:
+    """docs/accounts.md: the changes become these lines."""
+    run(blocks("accounts.md", "python")[0])
+    assert shown(captured) == blocks("accounts.md", "")[0]
+
+
+@pytest.mark.parametrize(("page", "block"), [("accounts.md", 1)])
+def test_settings(page: str, block: int) -> None:
+    """Settings that a page shows pass the system checks."""
+    assert complaints(blocks(page, "python")[block]) == []
+
+
 def test_event_of_a_shop(shop: dict[str, Any], rf: RequestFactory, captured: list[SecurityEvent]) -> None:
     """docs/extending.md: the view logs this line."""
     shop["redeem"](rf.post("/redeem/", {"code": "SUMMER"}, REMOTE_ADDR="203.0.113.7"))
@@ -46,8 +70,8 @@ def test_voucher_that_exists(shop: dict[str, Any], rf: RequestFactory, captured:
     assert (shop["redeem"](rf.post("/redeem/", {"code": "SPRING"})).status_code, captured) == (200, [])
 
 
-@override_settings(ADMINS=[("Owner", "owner@example.com")])
-def test_receiver_of_a_shop(shop: dict[str, Any], settings: Any) -> None:
+@override_settings(MAILERS={"default": {"BACKEND": MAILER}})
+def test_receiver_of_a_shop(shop: dict[str, Any]) -> None:
     """docs/extending.md: the receiver writes a mail about privileges and about nothing else."""
     log_event("logout")
     log_event("privileges_changed", target="alice", change="is_superuser")

@@ -18,6 +18,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "security_logging",
+    "testsite",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
