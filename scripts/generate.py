@@ -18,11 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the sources of this checkout, whatever is installed
 
 from scripts import fail2ban_samples, tables  # noqa: E402
-from security_logging.fail2ban import render  # noqa: E402
+from security_logging.fail2ban import render, report  # noqa: E402
 
 FILES: dict[str, Callable[[], str]] = {
     "fail2ban/filter.d/django-security.conf": render.render_filter,
     "fail2ban/jail.d/django-security.conf": render.render_jails,
+    "fail2ban/action.d/django-security-report.conf": report.render_report_action,
     "docs/events.md": tables.events_page,
     "tests/real_fail2ban/logs/django-security": fail2ban_samples.render,
 }

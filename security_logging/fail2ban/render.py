@@ -36,7 +36,7 @@ def render_filter() -> str:
     """Return the filter with the event words of every mode, those of the project's own event types included."""
     counted_lines = "\n".join(f"_counted-{mode} = {'|'.join(_words(mode))}" for mode in MODES)
     surface_lines = "\n".join(f"_surface-{mode} = {surface or 'any'}" for mode, (_, surface) in MODES.items())
-    return _filled("filter.conf", counted=counted_lines, surface=surface_lines, ident=IDENT)
+    return filled("filter.conf", counted=counted_lines, surface=surface_lines, ident=IDENT)
 
 
 def render_jails(options: JailOptions | None = None) -> str:
@@ -47,7 +47,7 @@ def render_jails(options: JailOptions | None = None) -> str:
     extra += [f"action = {chosen.action}"] if chosen.action else []
     # A journal has no file, and a logpath beside it would keep the jail from starting.
     source = "backend = systemd" if chosen.logtype == "journal" else f"backend = auto\nlogpath = {chosen.log}"
-    return _filled(
+    return filled(
         "jail.conf",
         enabled=str(chosen.enabled).lower(),
         parameters=_parameters(chosen),
@@ -66,7 +66,7 @@ def _parameters(options: JailOptions) -> str:
     return "".join(f", {name}={value}" for name, value in chosen.items() if value != getattr(shipped, name))
 
 
-def _filled(name: str, **values: str) -> str:
+def filled(name: str, **values: str) -> str:
     """Return the template with each @{name} replaced; a filter is full of dollar, percent and brace signs."""
     text = (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
     for placeholder, value in values.items():
