@@ -36,10 +36,6 @@ class Interrupts:
         """Ignore signals from now on."""
         self._over = True
 
-    def rearm(self) -> None:
-        """Take the next signal again, after one that was expected."""
-        self._over = self._pending = False
-
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Postpone a signal to the end of the block: a process must not be started and then forgotten."""
