@@ -19,6 +19,7 @@ NGINX_PROCESSES = 2  # the master and its worker; more while it reloads
 def set_the_stage(stage: Stage) -> Iterator[Finding]:
     """Start everything; everybody is let in."""
     stage.open()
+    stage.show_log()
     yield Finding("jails", list(JAILS), stage.fail2ban.jails())
     for who in (stage.cast.visitor, stage.cast.ipv6_visitor, stage.cast.attacker):
         yield Finding(f"home page for {who.address}", 200, who.get("/").status)
