@@ -10,23 +10,29 @@ from logging.handlers import WatchedFileHandler
 from typing import Any
 
 _NOTICE_INTERVAL = 60  # seconds between two notices about the same broken file
+# Opening a FIFO that nobody reads would wait, and a login with it: O_NONBLOCK makes that, and a full pipe, an error.
+# On a regular file it does nothing. Windows knows neither flag.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 class SecurityFileHandler(WatchedFileHandler):
     """
     Append each record to a file with a single write, so that several processes can share the file.
 
-    The file is opened at the first record, created with mode 0640, and opened again when logrotate has renamed it. A
-    line that cannot be written - directory missing, disk full, permission denied - goes to standard error instead,
-    where systemd or Docker keep it; `failures` counts such lines. `emit` raises nothing: a login must not fail for
-    want of disk space.
+    The file is opened at the first record, created with mode 0640, and opened again when logrotate has renamed it or
+    somebody has closed it. A line that cannot be written - directory missing, disk full, permission denied, pipe full
+    - goes to standard error instead, where systemd or Docker keep it; `failures` counts such lines. `emit` raises
+    nothing: a login must not fail for want of disk space.
     """
+
+    stream: Any  # a raw file, or None while there is none
 
     def __init__(self, filename: str | os.PathLike[str], *, file_mode: int = 0o640) -> None:
         """Remember the file; do not open it, so that a missing directory cannot keep Django from starting."""
         self.file_mode = file_mode
         self.failures = 0
         self._torn = False
+        self._falling_back = False
         self._noticed = float("-inf")
         super().__init__(filename, mode="a", encoding="ascii", delay=True)
 
@@ -37,17 +43,55 @@ class SecurityFileHandler(WatchedFileHandler):
             line = self.format(record)
             self._write(line)
         except Exception as error:  # noqa: BLE001 (a login must not fail for want of disk space)
-            self._fall_back(line or record.getMessage().encode("unicode_escape").decode("ascii"), error)
+            self._fall_back(line or _message(record), error)
+
+    def reopenIfNeeded(self) -> None:  # noqa: N802 (the standard library's name)
+        """Open the file, unless it is open, still has its name and is still ours."""
+        if not self._is_current():
+            self._release()
+            self.stream = self._open()
+            self._statstream()
+
+    def close(self) -> None:
+        """Close the file; a later record opens it again."""
+        self.acquire()
+        try:
+            self._release()
+        finally:
+            self.release()
+        super().close()
 
     def _open(self) -> Any:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        return open(os.open(self.baseFilename, flags, self.file_mode), "ab", buffering=0)
+        # The stream does not close its descriptor by itself: the number may be another file's then, see _is_ours.
+        return open(os.open(self.baseFilename, _FLAGS, self.file_mode), "ab", buffering=0, closefd=False)
+
+    def _is_current(self) -> bool:
+        try:
+            named = os.stat(self.baseFilename)  # noqa: PTH116 (at every line, and a Path costs more than the call)
+        except OSError:
+            return False
+        return (named.st_dev, named.st_ino) == (self.dev, self.ino) and self._is_ours()
+
+    def _is_ours(self) -> bool:
+        """
+        Tell whether the stream's descriptor still stands for the file that we opened.
+
+        What turns a process into a daemon closes every descriptor; the next file that is opened, the database perhaps,
+        gets the number, and our lines.
+        """
+        try:
+            held = os.fstat(self.stream.fileno()) if self.stream else None
+        except OSError:
+            return False
+        return held is not None and (held.st_dev, held.st_ino) == (self.dev, self.ino)
+
+    def _release(self) -> None:
+        if self._is_ours():
+            os.close(self.stream.fileno())
+        self.stream = None
 
     def _write(self, line: str) -> None:
         self.reopenIfNeeded()
-        if self.stream is None:
-            self.stream = self._open()
-            self._statstream()
         # After a torn line a line end comes first: glued to its remains, this line would be no line at all. The
         # filter wants a space behind the address, so the remains of an address never count.
         data = b"\n" * self._torn + line.encode("ascii", "backslashreplace") + b"\n"
@@ -58,6 +102,9 @@ class SecurityFileHandler(WatchedFileHandler):
 
     def _fall_back(self, line: str, error: Exception) -> None:
         self.failures += 1
+        if self._falling_back:  # standard error leads back to us: Celery makes records of what is written to it
+            return
+        self._falling_back = True
         try:
             if time.monotonic() - self._noticed > _NOTICE_INTERVAL:
                 self._noticed = time.monotonic()
@@ -66,3 +113,13 @@ class SecurityFileHandler(WatchedFileHandler):
             sys.stderr.flush()
         except Exception:  # noqa: BLE001 (standard error is closed or None: there is no place left)
             self._noticed = float("-inf")
+        finally:
+            self._falling_back = False
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return what can be said of a record that cannot be formatted, as one line."""
+    try:
+        return ascii(record.getMessage())[1:-1]
+    except Exception:  # noqa: BLE001 (any object may be logged, also one that cannot be shown)
+        return f"a record of {record.name!a} that cannot be formatted"
