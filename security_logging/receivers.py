@@ -11,7 +11,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 
 from security_logging.actor import key_of, name_of
 from security_logging.event_types import LOGIN, LOGIN_FAILED, LOGOUT
-from security_logging.logger import log_event
+from security_logging.logger import attempt, log_event
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -29,21 +29,28 @@ def connect() -> None:
 
 def on_user_logged_in(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
     """Log that the user logged in."""
-    backend = getattr(user, "backend", None)
+    backend = partial(getattr, user, "backend", None)
     log_event(LOGIN, request, user=partial(name_of, user), user_id=partial(key_of, user), backend=backend)
 
 
 def on_user_logged_out(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
     """Log that the user logged out; somebody who was not logged in did not."""
-    if user is not None:
+    if attempt("user", partial(_is_somebody, user), True):
         log_event(LOGOUT, request, user=partial(name_of, user), user_id=partial(key_of, user))
 
 
 def on_user_login_failed(
-    sender: object, credentials: Mapping[str, object], request: HttpRequest | None = None, **kwargs: object
+    sender: object,
+    credentials: Mapping[str, object] | None = None,
+    request: HttpRequest | None = None,
+    **kwargs: object,
 ) -> None:
     """Log that the credentials were refused; of them only the user name is ever read."""
-    log_event(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=partial(typed_name, credentials))
+    log_event(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=partial(typed_name, credentials or {}))
+
+
+def _is_somebody(user: Any) -> bool:
+    return user is not None and bool(user.is_authenticated)
 
 
 def typed_name(credentials: Mapping[str, object]) -> str | None:
