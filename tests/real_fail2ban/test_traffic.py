@@ -1,0 +1,95 @@
+"""Traffic, not status: whether a banned client still gets through a real firewall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fail2ban_server import PrivateFail2ban, copy_stock_config, drop_in, short_directory
+from network_namespaces import PORT, Network, network
+from requires import require_network_namespaces, require_program
+from security_logging.event_types import LOGIN_FAILED
+from security_logging.events import make_event
+from security_logging.line_format import render
+
+pytestmark = pytest.mark.real_fail2ban
+
+JAIL = """
+[sshd]
+enabled = false
+[django]
+enabled = true
+filter = django-security[key={1}]
+maxretry = 3
+findtime = 600
+bantime = 600
+backend = polling
+logpath = {0}/security.log
+action = {2}[name=django, port="{3}", protocol=tcp]
+"""
+FIREWALLS = ["nftables", "iptables-multiport"]
+# What fail2ban/README.md says about networks and nftables before Fail2ban 1.1.1.
+INTERVALS = r"""[Init]
+addr_type = ipv4_addr\; flags interval
+[Init?family=inet6]
+addr_type = ipv6_addr\; flags interval
+"""
+
+
+@pytest.fixture
+def wires() -> Iterator[Network]:
+    """A server and its clients, each in a network of their own."""
+    require_network_namespaces()
+    require_program("ip", "iproute2")
+    require_program("nft", "nftables")
+    require_program("iptables", "iptables")
+    with network() as found:
+        yield found
+
+
+def start(directory: Path, wires: Network, firewall: str, key: str) -> PrivateFail2ban:
+    """Return a Fail2ban, not started yet, that bans in the server's firewall."""
+    copy_stock_config(directory, JAIL.format(directory, key, firewall, PORT))
+    drop_in(directory, "filter.d")
+    if key == "net":
+        (directory / "action.d" / "nftables-common.local").write_text(INTERVALS)
+    (directory / "security.log").touch()
+    return PrivateFail2ban(directory, prefix=wires.in_server())
+
+
+def fail(directory: Path, address: str, net: str) -> None:
+    """Log a failed login as the site would."""
+    with (directory / "security.log").open("a") as log:
+        log.write(render(make_event(LOGIN_FAILED, ip=address, net=net)) + "\n")
+
+
+@pytest.mark.parametrize("firewall", FIREWALLS)
+@pytest.mark.parametrize(("attacker", "other"), [("10.99.0.2", "10.99.0.3"), ("fd99::2", "fd99::3")])
+def test_address(wires: Network, firewall: str, attacker: str, other: str) -> None:
+    """After three failures the attacker is blocked and another client is not; an unban opens the way again."""
+    with short_directory() as directory, start(directory, wires, firewall, "ip") as fail2ban:
+        seen = [wires.connect(attacker)]
+        for _ in range(3):
+            fail(directory, attacker, attacker)
+        fail2ban.wait_for(lambda: wires.connect(attacker) == "blocked", "the block")
+        seen += [wires.connect(attacker), wires.connect(other)]
+        fail2ban.unban("django", attacker)
+        fail2ban.wait_for(lambda: wires.connect(attacker) == "open", "the way to open")
+    assert seen == ["open", "blocked", "open"]
+
+
+@pytest.mark.parametrize("firewall", FIREWALLS)
+def test_rotating_network(wires: Network, firewall: str) -> None:
+    """Three failures from three members of a /64 block a fourth member, and nobody in another /64."""
+    net = "fd99:0:1:1::/64"
+    with short_directory() as directory, start(directory, wires, firewall, "net") as fail2ban:
+        before = wires.connect("fd99:0:1:1::5")
+        for number in (2, 3, 4):
+            fail(directory, f"fd99:0:1:1::{number}", net)
+        fail2ban.wait_for(lambda: wires.connect("fd99:0:1:1::5") == "blocked", "the block")
+        other = wires.connect("fd99:0:2:2::2")
+        fail2ban.unban("django", net)
+        fail2ban.wait_for(lambda: wires.connect("fd99:0:1:1::5") == "open", "the way to open")
+    assert (before, other) == ("open", "open")
