@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from security_logging.cloudwatch import console, queries
+from security_logging.cloudwatch.credentials import connect
+from security_logging.cloudwatch.insights import QueryFailed, run_query, table
+from security_logging.cloudwatch.policy import ROLES, policy
+from security_logging.cloudwatch.provision import plan
+from security_logging.cloudwatch.sender import describe
+from security_logging.cloudwatch.setup import RETENTION_DAYS, setup_from_settings
 from security_logging.cloudwatch.ship_command import ship
 from security_logging.cloudwatch.shipper_state import AlreadyRunning
+from security_logging.cloudwatch.status import local_status, problems, remote_status
+from security_logging.cloudwatch.tail import follow, show
+from security_logging.cloudwatch.template import template
+from security_logging.cloudwatch.terraform import terraform
 from security_logging.conf import conf
+from security_logging.formatters import ConsoleFormatter
+
+_reading = partial(connect, read_timeout=30, attempts=3)
 
 
 class Command(BaseCommand):
@@ -23,15 +40,25 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the subcommands."""
         subcommands = parser.add_subparsers(dest="subcommand", required=True)
-        shipping = subcommands.add_parser("ship", help="Send the lines of the JSON log, each at least once.")
-        shipping.add_argument("--file", type=Path, help="the log; the default is SECURITY_LOGGING_CLOUDWATCH_FILE")
-        how = shipping.add_mutually_exclusive_group()
-        how.add_argument("--follow", action="store_true", help="go on with what comes, until SIGTERM")
-        how.add_argument("--once", action="store_true", help="end when everything is sent; the default")
+        _add_ship(subcommands.add_parser("ship", help="Send the lines of the JSON log, each at least once."))
+        _add_provision(subcommands.add_parser("provision", help="Set up group, metrics, alarms, dashboard, queries."))
+        role = subcommands.add_parser("policy", help="Print an IAM policy with the least rights.")
+        role.add_argument("role", choices=ROLES)
+        _add_query(subcommands.add_parser("query", help="Run a saved query; without a name list them."))
+        _add_tail(subcommands.add_parser("tail", help="Follow the stream."))
+        status = subcommands.add_parser("status", help="Say what waits, what was refused, what arrived; exit 1 if ill.")
+        status.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
-        getattr(self, f"_{options['subcommand']}")(options)
+        try:
+            getattr(self, f"_{options['subcommand']}")(options)
+        except (CommandError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if not type(error).__module__.startswith("botocore."):
+                raise
+            raise CommandError(f"CloudWatch: {describe(error)}") from error
 
     def _ship(self, options: dict[str, Any]) -> None:
         path = options["file"] or Path(conf.CLOUDWATCH_FILE)
@@ -41,3 +68,109 @@ class Command(BaseCommand):
             raise CommandError(f"another shipper is shipping {path}") from None
         if not done:
             raise CommandError("stopped before everything was delivered; the rest follows at the next start")
+
+    def _provision(self, options: dict[str, Any]) -> None:
+        tags = dict(tag.partition("=")[::2] for tag in options["tag"])
+        setup = setup_from_settings(retention=options["retention"], kms_key=options["kms_key"], tags=tags)
+        if options["format"] != "api":
+            render = template if options["format"] == "cloudformation" else terraform
+            self.stdout.write(json.dumps(render(setup), indent=2))
+            return
+        region = _reading("logs").meta.region_name
+        changes = 0
+        for step in plan(setup, _reading, region):
+            self.stdout.writelines(f"{line}\n" for line in step.difference())
+            changes += not step.is_done
+            if not step.is_done and not options["dry_run"]:
+                step.apply()
+        self.stdout.write(f"{changes} changes" + (" would be made" if options["dry_run"] else ""))
+        self.stdout.write(console.dashboard_link(region, setup.prefix))
+
+    def _policy(self, options: dict[str, Any]) -> None:
+        self.stdout.write(json.dumps(policy(options["role"], setup_from_settings()), indent=2))
+
+    def _query(self, options: dict[str, Any]) -> None:
+        if not options["name"]:
+            width = max(len(query.name) for query in queries.queries())
+            self.stdout.writelines(f"{query.name:<{width}}  {query.question}\n" for query in queries.queries())
+            return
+        try:
+            query = queries.get(options["name"])
+            text = query.render(**{name: options[name] for name in queries.EXAMPLES if options[name]})
+        except KeyError:
+            raise CommandError(f"no query {options['name']!r}; without a name they are listed") from None
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        missing = [name for name in query.parameters if not options[name]]
+        if missing:
+            raise CommandError(f"{query.question} Give it --{missing[0].replace('_', '-')}.")
+        self._run(query.question, text, options)
+
+    def _run(self, question: str, text: str, options: dict[str, Any]) -> None:
+        logs, group, seconds = _reading("logs"), setup_from_settings().group, round(options["hours"] * 3600)
+        try:
+            rows = run_query(logs, group, text, seconds)
+        except QueryFailed as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            self.stdout.write(json.dumps(rows))
+        else:
+            self.stdout.write(f"{question}\n\n{table(rows)}")
+        self.stderr.write(console.query_link(logs.meta.region_name, group, text, seconds))
+
+    def _tail(self, options: dict[str, Any]) -> None:
+        logs, group = _reading("logs"), setup_from_settings().group
+        self.stderr.write(console.group_link(logs.meta.region_name, group))
+        formatter = ConsoleFormatter(color=None if sys.stdout.isatty() else False)
+        start = int((time.time() - options["minutes"] * 60) * 1000)
+        for message in follow(logs, group, start, forever=not options["once"]):
+            line = show(message, formatter, options["event"])
+            if line is not None:
+                self.stdout.write(message if options["json"] else line)
+
+    def _status(self, options: dict[str, Any]) -> None:
+        logs = _reading("logs")
+        local, remote = local_status(Path(conf.CLOUDWATCH_FILE)), remote_status(logs, setup_from_settings().group)
+        found = problems(local, remote)
+        if options["json"]:
+            self.stdout.write(json.dumps({**local, **remote, "problems": found}))
+        else:
+            self.stdout.writelines(
+                f"{name.replace('_', ' '):<24} {value}\n" for name, value in {**local, **remote}.items()
+            )
+            self.stdout.write(console.stream_link(logs.meta.region_name, remote["group"], remote["stream"]))
+        if found:
+            raise CommandError(" ".join(found))
+
+
+def _add_ship(parser: ArgumentParser) -> None:
+    parser.add_argument("--file", type=Path, help="the log; the default is SECURITY_LOGGING_CLOUDWATCH_FILE")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--follow", action="store_true", help="go on with what comes, until SIGTERM")
+    how.add_argument("--once", action="store_true", help="end when everything is sent; the default")
+
+
+def _add_provision(parser: ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+    formats = ("api", "cloudformation", "terraform")
+    parser.add_argument("--format", choices=formats, default="api", help="call the API, or print a template")
+    parser.add_argument("--retention", type=int, choices=RETENTION_DAYS, metavar="DAYS", help="400 by default")
+    parser.add_argument("--kms-key", metavar="ARN", help="key that encrypts the log group")
+    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="may be given several times")
+
+
+def _add_query(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="name of the query")
+    for name in queries.EXAMPLES:
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", help=f"what the query is to look for, e.g. {queries.EXAMPLES[name]}"
+        )
+    parser.add_argument("--hours", type=float, default=24, help="how far to look back; 24 by default")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_tail(parser: ArgumentParser) -> None:
+    parser.add_argument("--minutes", type=float, default=10, help="how far to look back; 10 by default")
+    parser.add_argument("--once", action="store_true", help="end with the newest event")
+    parser.add_argument("--event", action="append", default=[], metavar="NAME", help="show this event type only")
+    parser.add_argument("--json", action="store_true", help="print the lines as they are")

@@ -1,0 +1,52 @@
+"""Run a query of CloudWatch Logs Insights and show its result as a table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_PATIENCE = 60  # seconds
+_POLL = 0.5  # seconds
+_CELL = 60  # characters
+
+
+class QueryFailed(Exception):  # noqa: N818  # it tells what happened to the query
+    """The query came to no result."""
+
+
+def run_query(
+    logs: Any, group: str, text: str, seconds: int, *, sleep: Callable[[float], None] = time.sleep
+) -> list[dict[str, str]]:
+    """Return the rows of the query over that many seconds back; raises QueryFailed."""
+    now = int(time.time())
+    found = logs.start_query(logGroupName=group, startTime=now - seconds, endTime=now + 60, queryString=text)
+    for _ in range(int(_PATIENCE / _POLL)):
+        answer = logs.get_query_results(queryId=found["queryId"])
+        if answer["status"] == "Complete":
+            return [_row(cells) for cells in answer["results"]]
+        if answer["status"] not in ("Scheduled", "Running"):
+            raise QueryFailed(f"the query ended as {answer['status']}")
+        sleep(_POLL)
+    logs.stop_query(queryId=found["queryId"])
+    raise QueryFailed(f"no result within {_PATIENCE} seconds")
+
+
+def table(rows: Sequence[dict[str, str]]) -> str:
+    """Return the rows as a table of printable characters: what a client wrote cannot steer the terminal."""
+    if not rows:
+        return "nothing found"
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [names, *([_printable(row.get(name, "")) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _row(cells: list[dict[str, str]]) -> dict[str, str]:
+    return {cell["field"]: cell.get("value", "") for cell in cells if cell["field"] != "@ptr"}
+
+
+def _printable(text: str) -> str:
+    safe = "".join(character if character.isprintable() else "?" for character in text)
+    return safe if len(safe) <= _CELL else f"{safe[: _CELL - 3]}..."
