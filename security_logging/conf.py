@@ -100,6 +100,20 @@ class Settings:
         '"api"} for django-ninja.',
     )
 
+    # Requests (security_logging.middleware, request_id, bait_paths and flood).
+    BAIT_PATHS_ADD = Setting[Sequence[str]](
+        (),
+        "sequence of str",
+        'Paths that only a scanner asks this site for, e.g. "/old-shop/admin.php", "/cgi-bin/" for all below, '
+        '"*/dump.sql" in any folder.',
+    )
+    BAIT_PATHS_REMOVE = Setting[Sequence[str]](
+        (),
+        "sequence of str",
+        "Entries of the shipped list of bait paths that honest visitors of this site ask for, e.g. since it was made "
+        "with WordPress once.",
+    )
+
     # CloudWatch (security_logging.cloudwatch); read only where it is used.
     CLOUDWATCH_LOG_GROUP = Setting[str](
         "/{site}/{env}/security",

@@ -41,6 +41,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "actor": ({"context"}, DJANGO),
     "surface": ({"conf"}, DJANGO),
     "client_ip": ({"addresses", "conf", "proxies"}, DJANGO | {"ipware"}),
+    "bait_paths": ({"conf"}, DJANGO),
     "logger": (VOCABULARY | {"addresses", "client_ip", "conf", "context", "line_format", "signals", "surface"}, DJANGO),
     "accounts": (VOCABULARY | {"actor", "logger"}, DJANGO),
     "privileges": (VOCABULARY | {"accounts", "actor", "logger"}, DJANGO),
