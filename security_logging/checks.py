@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from django.conf import settings
 from django.core import checks
 
-from security_logging import address_checks, event_checks, log_checks
+from security_logging import address_checks, event_checks, log_checks, user_name_checks
 from security_logging.address_checks import Problem
 from security_logging.conf import PREFIX, Settings, conf, declared
 from security_logging.surface import ADMIN, API, SITE
@@ -39,6 +39,9 @@ DECLARED = (
     Declared("E007", "SECURITY_LOGGING_SURFACE_NAMESPACES maps something to what is no surface."),
     Declared("E008", "A setting begins with SECURITY_LOGGING_ but does not exist."),
     Declared("E201", "SECURITY_LOGGING_EVENTS names no event and no class, or does not say True or False."),
+    Declared("E202", "SECURITY_LOGGING_USER_NAMES or _UNKNOWN_USER_NAMES is no way to write user names."),
+    Declared("E203", "SECURITY_LOGGING_KNOWN_USERS is neither True nor False."),
+    Declared("E204", "SECURITY_LOGGING_HASH_KEY is no key."),
     Declared("W001", "SECURITY_LOGGING_TRUSTED_PROXIES trusts more than any proxy needs."),
     Declared("W002", "The published ranges of a trusted preset are old."),
     Declared("W003", "SECURITY_LOGGING_BANNABLE_NETWORKS lists a network for which it decides nothing."),
@@ -71,6 +74,7 @@ def check_settings(app_configs: object = None, **kwargs: object) -> list[checks.
         ),
         *_messages(Settings.LOGGER_NAME.name, _logger_name(), "E006"),
         *_messages(Settings.EVENTS.name, event_checks.switch_problems(conf.EVENTS), "E201", "W201"),
+        *(message for finding in user_name_checks.findings() for message in _messages(*finding)),
         *_messages(Settings.SURFACE_NAMESPACES.name, list(_surface_namespaces()), "E007"),
         *_unknown_settings(),
     ]

@@ -64,6 +64,28 @@ class Settings:
         'Events that are switched off: {"logout": False} one of them, {"account.*": False} a whole class; a name wins '
         'over its class, as in {"account.*": False, "user_created": True}.',
     )
+    USER_NAMES = Setting[str](
+        "plain",
+        "plain, masked, hashed or omit",
+        "How user names are written: as they are, as a first character and asterisks, as a keyed hash, or not at all.",
+    )
+    UNKNOWN_USER_NAMES = Setting[str | None](
+        None,
+        "plain, masked, hashed, omit or None",
+        "How names are written that somebody typed and no user has, since people type passwords into that field; None: "
+        "as the others. Without KNOWN_USERS nobody can tell, so it holds for each failed login.",
+    )
+    KNOWN_USERS = Setting[bool](
+        False,
+        "bool",
+        "Whether to ask the database if the typed name exists, and to log known=1 or known=0: one query for each "
+        "failed login, and a log that tells which accounts exist.",
+    )
+    HASH_KEY = Setting[str | bytes | None](
+        None,
+        "str, bytes or None",
+        "Key of the hashes of user names; None: derived from SECRET_KEY, so that they change when that does.",
+    )
     TRUSTED_PROXIES = Setting[Sequence[str]](
         (),
         "sequence of str",

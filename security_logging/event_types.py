@@ -50,7 +50,7 @@ LOGOUT = EventType(
     ocsf=(3002, 2), severity=10,
 )  # fmt: skip
 LOGIN_FAILED = EventType(
-    "login_failed", "auth", logging.WARNING, "A login was refused.", (*_WHO, "crosssite"), counted_as="normal",
+    "login_failed", "auth", logging.WARNING, "A login was refused.", (*_WHO, "crosssite", "known"), counted_as="normal",
     owasp="authn_login_fail", ecs_categories=_AUTHN, ecs_types=("start",), ecs_outcome="failure",
     ocsf=(3002, 1), attack="T1110", severity=50,
 )  # fmt: skip

@@ -88,6 +88,7 @@ FIELDS: dict[str, Field] = {
         Field("detail", Kind.TEXT, "What an operator needs to know.", "labels.detail", 322),
         Field("drill_id", Kind.WORD, "Identifier of the incident drill.", "labels.drill_id", 32),
         Field("step", Kind.WORD, "Step of the incident drill.", "labels.step", 32),
+        Field("known", Kind.INTEGER, "1 when the user exists, 0 when not; see SECURITY_LOGGING_KNOWN_USERS.", "labels.known", 1),
         Field("id", Kind.WORD, "Unique identifier of the event.", "event.id", 24),
     )
 }  # fmt: skip

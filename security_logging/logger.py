@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from security_logging import client_ip, events, line_format
+from security_logging import client_ip, events, line_format, user_names
 from security_logging.addresses import net_of, parse_address
 from security_logging.conf import conf
 from security_logging.context import current_request
 from security_logging.event_types import EventType
 from security_logging.events import SecurityEvent
 from security_logging.fields import HEAD, UNKNOWN
+from security_logging.request_path import path_of
 from security_logging.signals import security_event
 from security_logging.surface import surface_of
 
@@ -53,7 +55,8 @@ def log_event(
         kind = events.get(event_type) if isinstance(event_type, str) else event_type
         served = plain_request(request) or current_request()
         described = _described(kind, served, {"surface": surface, "reason": reason, **_given_address(ip), **fields})
-        event = events.make_event(kind, **described)
+        described.update(attempt("user_names", partial(user_names.protected, kind, described), user_names.NO_NAMES))
+        event = events.make_event(kind, **{name: described.get(name) for name in (*HEAD, *kind.fields)})
         if served is not None:
             events_of(served).append(event)
         if not is_wanted(kind):
@@ -90,7 +93,8 @@ def report(place: str) -> None:
     """
     Report the exception being handled to the logger `security_logging.internal`, once a minute for each place.
 
-    It is the only word about a failure of ours: nothing may reach the login that we watch.
+    It is the only word about a failure of ours: nothing may reach the login that we watch. The traceback is shown
+    without the error's own text, which may hold what somebody typed: int("hunter2") says so.
     """
     internal_errors[place] = internal_errors.get(place, 0) + 1
     now = time.monotonic()
@@ -98,7 +102,18 @@ def report(place: str) -> None:
         return
     _reported[place] = now
     with suppress(Exception):
-        internal.exception("%s failed, %d times in this process", place, internal_errors[place])
+        internal.error(
+            "%s failed, %d times in this process",
+            place,
+            internal_errors[place],
+            exc_info=_without_text(sys.exc_info()[1]),
+        )
+
+
+def _without_text(error: BaseException | None) -> BaseException:
+    kind = type(error)
+    silent: BaseException = type(kind.__name__, (Exception,), {"__module__": kind.__module__})()
+    return silent.with_traceback(error.__traceback__ if error is not None else None)
 
 
 def attempt(place: str, work: Callable[[], T], otherwise: T) -> T:
@@ -154,7 +169,7 @@ def _given_address(ip: str | None) -> dict[str, object]:
 def _http_fields(request: HttpRequest) -> dict[str, object]:
     return {
         "method": request.method,
-        "path": request.path,
+        "path": attempt("request_path", partial(path_of, request), None),
         "agent": request.META.get("HTTP_USER_AGENT"),
         "request_id": getattr(request, "security_logging_id", None),
     }

@@ -83,7 +83,7 @@ def on_m2m_changed(
     elif action in ("post_remove", "post_clear"):
         removed = vars(instance).get(_REMOVED, {}).pop(sender, {})
         attempt(_PLACE, partial(_log_removed, relation, using, removed, reason), None)
-    elif action == "post_add" and pk_set:
+    elif action == "post_add":
         attempt(_PLACE, partial(_log_added, relation, using, chosen, reason), None)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from django.urls import ResolverMatch
 
 SITE, ADMIN, API = "site", "admin", "api"
+_MATCH = "_security_logging_match"
 
 
 def surface_of(request: HttpRequest) -> str:
@@ -22,7 +23,7 @@ def surface_of(request: HttpRequest) -> str:
 
     The path selects the view, but nothing that a client sends is taken over: the answer is one of three words.
     """
-    match = request.resolver_match or _resolve(request)
+    match = match_of(request)
     if match is None:
         return SITE
     named = [conf.SURFACE_NAMESPACES[name] for name in match.namespaces if name in conf.SURFACE_NAMESPACES]
@@ -33,8 +34,21 @@ def surface_of(request: HttpRequest) -> str:
     return API if _is_api_view(match) else SITE
 
 
+def match_of(request: HttpRequest) -> ResolverMatch | None:
+    """
+    Return what the URL configuration has found for the request, None when nothing.
+
+    Where no view has been chosen yet, e.g. inside another middleware, the path is resolved here, once.
+    """
+    if request.resolver_match is not None:
+        return request.resolver_match
+    if _MATCH not in request.__dict__:
+        request.__dict__[_MATCH] = _resolve(request)
+    found: ResolverMatch | None = request.__dict__[_MATCH]
+    return found
+
+
 def _resolve(request: HttpRequest) -> ResolverMatch | None:
-    """Return the match of a request that no view has been chosen for yet, e.g. inside another middleware."""
     try:
         return resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:

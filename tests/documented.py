@@ -19,10 +19,14 @@ _OF_THE_MOMENT = (
 )
 
 
-def blocks(page: str, language: str) -> list[str]:
+def page(name: str) -> str:
+    """Return the text of the page."""
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
     """Return the fenced blocks of the page in that language, "" for output, in their order."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    return [body for found, body in _FENCE.findall(text) if found == language]
+    return [body for found, body in _FENCE.findall(page(name)) if found == language]
 
 
 def shown(events: list[SecurityEvent]) -> str:

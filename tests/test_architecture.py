@@ -42,7 +42,15 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "surface": ({"conf"}, DJANGO),
     "client_ip": ({"addresses", "conf", "proxies"}, DJANGO | {"ipware"}),
     "bait_paths": ({"conf"}, DJANGO),
-    "logger": (VOCABULARY | {"addresses", "client_ip", "conf", "context", "line_format", "signals", "surface"}, DJANGO),
+    "request_path": ({"surface"}, DJANGO),
+    "user_names": (VOCABULARY | {"conf"}, DJANGO),
+    "user_name_checks": ({"address_checks", "conf", "user_names"}, DJANGO),
+    "logger": (
+        VOCABULARY
+        | {"addresses", "client_ip", "conf", "context", "line_format", "request_path", "signals", "surface"}
+        | {"user_names"},
+        DJANGO,
+    ),
     "accounts": (VOCABULARY | {"actor", "logger"}, DJANGO),
     "privileges": (VOCABULARY | {"accounts", "actor", "logger"}, DJANGO),
     "admin_log": (VOCABULARY | {"actor", "logger"}, DJANGO),
@@ -52,7 +60,10 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "address_checks": ({"addresses", "conf", "proxies"}, DJANGO),
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),
     "log_checks": ({"conf", "formatters", "handlers"}, DJANGO),
-    "checks": (VOCABULARY | {"address_checks", "conf", "event_checks", "log_checks", "surface"}, DJANGO),
+    "checks": (
+        VOCABULARY | {"address_checks", "conf", "event_checks", "log_checks", "surface", "user_name_checks"},
+        DJANGO,
+    ),
     "apps": ({"accounts", "admin_log", "checks", "integrations", "privileges", "receivers"}, DJANGO),
     # Each integration knows the one package that it is for.
     "integrations": (VOCABULARY | {"conf", "context", "logger", "surface"}, ANYTHING),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core import mail
 from django.core.checks import CheckMessage
+from django.core.management import call_command
 from django.test import RequestFactory, override_settings
 
-from documented import blocks, shown
+from documented import blocks, page, shown
 from security_logging import events, log_event
 from security_logging.checks import check_settings
 from security_logging.events import SecurityEvent
 from security_logging.signals import security_event
+from security_logging.user_names import POLICIES
 
 MAILER = "django.core.mail.backends.locmem.EmailBackend"
 
@@ -28,9 +33,13 @@ def run(code: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
 
 def complaints(code: str) -> list[CheckMessage]:
     """Return what the system checks say of settings that a page shows."""
-    settings = {name: value for name, value in run(code).items() if name.isupper()}
-    with override_settings(**settings):
+    with override_settings(**settings_of(code)):
         return check_settings()
+
+
+def settings_of(code: str) -> dict[str, Any]:
+    """Return the settings that the code makes."""
+    return {name: value for name, value in run(code).items() if name.isupper()}
 
 
 @pytest.fixture
@@ -53,10 +62,37 @@ def test_account_changes(captured: list[SecurityEvent]) -> None:
     assert shown(captured) == blocks("accounts.md", "")[0]
 
 
-@pytest.mark.parametrize(("page", "block"), [("accounts.md", 1)])
+@pytest.mark.parametrize(("page", "block"), [("accounts.md", 1), ("privacy.md", 0), ("privacy.md", 1)])
 def test_settings(page: str, block: int) -> None:
     """Settings that a page shows pass the system checks."""
     assert complaints(blocks(page, "python")[block]) == []
+
+
+@pytest.mark.django_db
+def test_names(captured: list[SecurityEvent]) -> None:
+    """docs/privacy.md: a name of nobody is left out, one that exists is written."""
+    User.objects.create_user("alice")
+    captured.clear()
+    with override_settings(**settings_of(blocks("privacy.md", "python")[1])):
+        log_event("login_failed", reason="bad_credentials", user="alice")
+        log_event("login_failed", reason="bad_credentials", user="correct horse")
+    assert shown(captured) == blocks("privacy.md", "")[0]
+
+
+def test_policies() -> None:
+    """docs/privacy.md: each policy writes a name as the table says, the hash with another key."""
+    rows = re.findall(r"^\| `(\w+)` \| `?(.*?)`? \|", page("privacy.md"), re.MULTILINE)
+    written = {name: policy("alice") or "nothing" for name, policy in POLICIES.items()}
+    assert [(name, re.sub("[0-9a-f]{24}", "", text)) for name, text in rows] == [
+        (name, re.sub("[0-9a-f]{24}", "", text)) for name, text in written.items()
+    ]
+
+
+def test_command_of_hashes(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/privacy.md: the command prints the hash."""
+    words = shlex.split(blocks("privacy.md", "")[1])
+    call_command(*words[2:])
+    assert capsys.readouterr().out == f"{POLICIES['hashed']('alice')}\n"
 
 
 def test_event_of_a_shop(shop: dict[str, Any], rf: RequestFactory, captured: list[SecurityEvent]) -> None:

@@ -80,6 +80,18 @@ Group.objects.create(name="editors").user_set.add(user)
     ]
 
 
+def test_query_of_a_key_of_its_own() -> None:
+    """A user whose key is there before its row costs no query more when it is stored."""
+    code = """
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+with CaptureQueriesContext(connection) as queries:
+    User(username="root").save()
+print(len(queries))
+"""
+    assert lines("members.Member", "django.contrib.auth members", code)[-1] == "1"
+
+
 def test_site_without_users() -> None:
     """A site without any user model starts."""
     assert lines("auth.User", "", "print('started')", begin="import django; django.setup(); ") == ["started"]
