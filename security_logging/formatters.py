@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from datetime import datetime, timezone
 
-from security_logging import ecs, line_format
+from security_logging import ecs, line_format, record_context
 from security_logging.events import FOREIGN, SecurityEvent
 from security_logging.fields import UNKNOWN, clip, escape
+from security_logging.records import message_of, time_of, traceback_of
 
 _MESSAGE_ROOM = 900  # bytes of another logger's message in a line; line and traceback stay below 2 KB together
 _TRACEBACK_ROOM = 800  # bytes; the end of a traceback says most
@@ -35,7 +35,7 @@ class SecurityLineFormatter(logging.Formatter):
         if event is not None:
             return line_format.render_message(event) if self.bare else line_format.render(event)
         message = _foreign_message(record)
-        return message if self.bare else line_format.prefix(_time(record), record.process or 0) + message
+        return message if self.bare else line_format.prefix(time_of(record), record.process or 0) + message
 
 
 class ECSFormatter(logging.Formatter):
@@ -43,7 +43,8 @@ class ECSFormatter(logging.Formatter):
     Write one line of JSON for each record, in the Elastic Common Schema.
 
     `service`, `environment` and `node` become `service.name`, `service.environment` and `service.node.name`; an empty
-    one is left out. A record that is no security event has no `event` object, so nothing counts it.
+    one is left out. A record that is no security event has no `event` object, so nothing counts it. What
+    `ContextFilter` knows of a record is added.
     """
 
     def __init__(self, *, service: str = "", environment: str = "", node: str = "") -> None:
@@ -58,8 +59,8 @@ class ECSFormatter(logging.Formatter):
         log = {"level": _kept(record.levelname, 32).lower(), "logger": _kept(record.name, 128)}
         event = event_of(record)
         if event is not None:
-            return ecs.render_json(event, {"log": log, **self.common})
-        return ecs.dumps({**_foreign_document(record, log), **self.common})
+            return ecs.dumps(record_context.add_to({**ecs.document(event), "log": log, **self.common}, record))
+        return ecs.dumps(record_context.add_to({**_foreign_document(record, log), **self.common}, record))
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -81,12 +82,12 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line for a terminal, and its traceback as further lines."""
         event = event_of(record)
-        time = f"{_time(record) if event is None else event.time:%H:%M:%S}"
+        time = f"{time_of(record) if event is None else event.time:%H:%M:%S}"
         if event is not None:
             return f"{self.paint('2', time)} {self._event(record, event)}"
         level = self.paint(self.COLORS.get(record.levelname, "0"), f"{_unquoted(record.levelname, 32):<8}")
-        line = f"{self.paint('2', time)} {level} {_unquoted(record.name, 128)}: {_unquoted(_message(record), 4096)}"
-        return "\n    | ".join([line, *map(_safe, _traceback(record).splitlines())])
+        line = f"{self.paint('2', time)} {level} {_unquoted(record.name, 128)}: {_unquoted(message_of(record), 4096)}"
+        return "\n    | ".join([line, *map(_safe, traceback_of(record).splitlines())])
 
     def paint(self, code: str, text: str) -> str:
         """Return the text in the colour of that ANSI code, or as it is where colour is not wanted."""
@@ -112,47 +113,21 @@ def event_of(record: logging.LogRecord) -> SecurityEvent | None:
 
 def _foreign_message(record: logging.LogRecord) -> str:
     parts = [FOREIGN, f"level={_quoted(record.levelname, 32)}", f"logger={_quoted(record.name, 128)}"]
-    parts.append(f"message={_quoted(_message(record), _MESSAGE_ROOM)}")
-    traceback = _traceback(record)
+    parts.append(f"message={_quoted(message_of(record), _MESSAGE_ROOM)}")
+    traceback = traceback_of(record)
     if traceback:
         parts.append(f"exception={_quoted(traceback[-_TRACEBACK_ROOM // 2 :], _TRACEBACK_ROOM)}")
     return " ".join(parts)
 
 
 def _foreign_document(record: logging.LogRecord, log: dict[str, str]) -> dict[str, object]:
-    traceback = _traceback(record)[-_JSON_TRACEBACK_LIMIT:]
-    found: dict[str, object] = {"@timestamp": ecs.timestamp(_time(record)), "log": log}
-    found["message"] = clip(_message(record), 8192, 4096)
+    traceback = traceback_of(record)[-_JSON_TRACEBACK_LIMIT:]
+    found: dict[str, object] = {"@timestamp": ecs.timestamp(time_of(record)), "log": log}
+    found["message"] = clip(message_of(record), 8192, 4096)
     found["process"] = {"pid": record.process}
     if traceback:
         found["error"] = {"stack_trace": clip(traceback, 6 * _JSON_TRACEBACK_LIMIT, _JSON_TRACEBACK_LIMIT)}
     return found | {"ecs": {"version": ecs.ECS_VERSION}}
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 (wrong arguments: what was meant is better than no line)
-        return f"{_text(record.msg)} (with arguments that do not fit)"
-
-
-def _text(value: object) -> str:
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001 (any object may be logged, also one that cannot be shown)
-        return f"({type(value).__name__} that cannot be shown)"
-
-
-def _traceback(record: logging.LogRecord) -> str:
-    """Return where the record was made, if it says so, and the exception behind it: of a cut text the end is kept."""
-    parts = [record.stack_info, record.exc_text]
-    if isinstance(record.exc_info, tuple) and record.exc_info[0]:
-        parts[1] = logging.Formatter().formatException(record.exc_info)  # not cached on the record
-    return "\n".join(part for part in parts if part)
-
-
-def _time(record: logging.LogRecord) -> datetime:
-    return datetime.fromtimestamp(record.created, timezone.utc)
 
 
 def _kept(text: object, room: int) -> str:
