@@ -33,6 +33,21 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "formatters": (VOCABULARY | {"ecs", "line_format", "record_context", "records"}, set()),
     "text_formats": ({"record_context", "records"}, set()),
     "handlers": (set(), set()),
+    # Ways to a log server; each opens its socket when the first record comes.
+    "lifecycle": (set(), set()),
+    "datagrams": (set(), set()),
+    "stream_queue": ({"lifecycle"}, set()),
+    "senders": ({"records"}, set()),
+    "syslog": (
+        VOCABULARY
+        | {"datagrams", "formatters", "line_format", "record_context", "records", "senders", "stream_queue"},
+        set(),
+    ),
+    "journald": (
+        VOCABULARY
+        | {"datagrams", "formatters", "line_format", "record_context", "records", "senders", "syslog", "text_formats"},
+        set(),
+    ),
     "logging_config": (VOCABULARY | {"formatters", "handlers"}, set()),
     "addresses": (set(), set()),
     "proxies": ({"addresses"}, set()),

@@ -1,0 +1,79 @@
+"""The base of the handlers that send records to a log server: they count what is lost, and never raise."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Protocol
+
+from security_logging.records import message_of, visible
+
+_NOTICE_INTERVAL = 60  # seconds between two notices about the same server
+
+
+class Sender(Protocol):
+    """What takes a message to a log server."""
+
+    def send(self, message: bytes) -> None:
+        """Take the message; raises OSError when it cannot."""
+
+    def flush(self) -> None:
+        """Wait a moment for what has been taken."""
+
+    def close(self) -> None:
+        """Let go of connection and thread."""
+
+
+class SenderHandler(logging.Handler):
+    """
+    Send each record; what cannot be sent goes to standard error, where systemd or Docker keep it.
+
+    `failures` counts such records. `emit` raises nothing and waits for nobody.
+    """
+
+    def __init__(self, name: str, sender: Sender) -> None:
+        """Take the name of the server for notices, and the way to it."""
+        super().__init__()
+        self.failures = 0
+        self._server = name
+        self._sender = sender
+        self._noticed = float("-inf")
+
+    def encode(self, record: logging.LogRecord) -> bytes:
+        """Return the record as the server wants it."""
+        raise NotImplementedError
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send the record, or write it to standard error."""
+        try:
+            self._sender.send(self.encode(record))
+        except Exception as error:  # noqa: BLE001 (a login must not fail for want of a log server)
+            self.fall_back([self._line(record)], error)
+
+    def flush(self) -> None:
+        """Wait a moment for what has been taken."""
+        self._sender.flush()
+
+    def close(self) -> None:
+        """Let go of connection and thread."""
+        self._sender.close()
+        super().close()
+
+    def fall_back(self, lines: list[str], error: Exception) -> None:
+        """Write lines that cannot be sent to standard error, with the reason once a minute."""
+        self.failures += len(lines)
+        try:
+            if time.monotonic() - self._noticed > _NOTICE_INTERVAL:
+                self._noticed = time.monotonic()
+                sys.stderr.write(f"security_logging: cannot send to {self._server}: {error!r}; lines follow here\n")
+            sys.stderr.write("".join(f"{line}\n" for line in lines))
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001 (standard error is closed or None: there is no place left)
+            self._noticed = float("-inf")
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record)
+        except Exception:  # noqa: BLE001 (the formatter itself is what failed)
+            return visible(message_of(record))
