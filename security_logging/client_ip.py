@@ -96,6 +96,14 @@ def resolve(request: HasMeta) -> ClientIP:
     return ClientIP(address, "-" if address is None else net_of(address), peer, _claimed(request.META, address), reason)
 
 
+def has_trusted_peer(request: HasMeta) -> bool:
+    """Tell whether the request comes from a trusted proxy, which alone may say more about it."""
+    proxies = trusted_proxies(_texts(conf.TRUSTED_PROXIES), _text(conf.PROXY_RANGES_FILE))
+    remote = _text(request.META.get("REMOTE_ADDR")) or ""
+    peer = parse_address(remote)
+    return peer in proxies.networks if peer is not None else proxies.unix and not remote
+
+
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
 

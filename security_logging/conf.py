@@ -123,6 +123,11 @@ class Settings:
     )
 
     # Requests (security_logging.middleware, request_id, bait_paths and flood).
+    REQUEST_ID_HEADER = Setting[str](
+        "X-Request-ID",
+        "str",
+        "Header in which a trusted proxy names the request; of any other peer it is ignored.",
+    )
     BAIT_PATHS_ADD = Setting[Sequence[str]](
         (),
         "sequence of str",

@@ -14,10 +14,12 @@ from security_logging import client_ip, events, line_format, user_names
 from security_logging.addresses import net_of, parse_address
 from security_logging.conf import conf
 from security_logging.context import current_request
+from security_logging.cross_site import is_cross_site
 from security_logging.event_types import EventType
 from security_logging.events import SecurityEvent
 from security_logging.fields import HEAD, UNKNOWN
 from security_logging.request_path import path_of
+from security_logging.request_id import request_id_of
 from security_logging.signals import security_event
 from security_logging.surface import surface_of
 
@@ -171,5 +173,6 @@ def _http_fields(request: HttpRequest) -> dict[str, object]:
         "method": request.method,
         "path": attempt("request_path", partial(path_of, request), None),
         "agent": request.META.get("HTTP_USER_AGENT"),
-        "request_id": getattr(request, "security_logging_id", None),
+        "request_id": attempt("request_id", partial(request_id_of, request), None),
+        "crosssite": attempt("cross_site", partial(is_cross_site, request), False) or None,
     }

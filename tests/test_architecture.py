@@ -59,14 +59,16 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "actor": ({"context"}, DJANGO),
     "surface": ({"conf"}, DJANGO),
     "client_ip": ({"addresses", "conf", "proxies"}, DJANGO | {"ipware"}),
+    "cross_site": (set(), DJANGO),
+    "request_id": ({"client_ip", "conf"}, DJANGO),
     "bait_paths": ({"conf"}, DJANGO),
     "request_path": ({"surface"}, DJANGO),
     "user_names": (VOCABULARY | {"conf"}, DJANGO),
     "user_name_checks": ({"address_checks", "conf", "user_names"}, DJANGO),
     "logger": (
         VOCABULARY
-        | {"addresses", "client_ip", "conf", "context", "line_format", "request_path", "signals", "surface"}
-        | {"user_names"},
+        | {"addresses", "client_ip", "conf", "context", "cross_site", "line_format", "request_id", "request_path"}
+        | {"signals", "surface", "user_names"},
         DJANGO,
     ),
     "accounts": (VOCABULARY | {"actor", "logger"}, DJANGO),

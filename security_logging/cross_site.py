@@ -1,0 +1,67 @@
+"""Requests that a page made a visitor's browser send: what the browser itself says about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.core.exceptions import DisallowedHost
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+_OTHER_SITES = ("cross-site", "same-site")  # W3C Fetch Metadata; same-site is another origin of our domain
+_OF_THE_VISITOR = ("document", "empty")  # destinations: a navigation, and a script's fetch
+
+
+def is_cross_site(request: HttpRequest) -> bool:
+    """
+    Tell whether the browser marks the request as another site's: by Sec-Fetch-Site, Origin or Referer.
+
+    Any client can forge these marks. Nothing may depend on them once a credential has been checked.
+    """
+    meta = request.META
+    if meta.get("HTTP_SEC_FETCH_SITE") in _OTHER_SITES:
+        return True
+    sources = [meta[name] for name in ("HTTP_ORIGIN", "HTTP_REFERER") if meta.get(name)]
+    return any(_is_foreign(source, request) for source in sources)
+
+
+def is_sent_for_a_page(request: HttpRequest) -> bool:
+    """
+    Tell whether a page may have made a browser send the request without its user wanting it.
+
+    Wider than `is_cross_site`, for requests that cost a tool nothing: an image in a comment on our own pages is
+    same-origin, and a browser marks nothing on plain HTTP or when it is old. Such a request is taken for a
+    visitor's if it looks like one: better one scanner missed than one visitor banned.
+    """
+    meta = request.META
+    if is_cross_site(request):
+        return True
+    if "HTTP_SEC_FETCH_SITE" in meta:
+        return meta.get("HTTP_SEC_FETCH_DEST", "document") not in _OF_THE_VISITOR
+    is_like_a_browser = "HTTP_ACCEPT_LANGUAGE" in meta and meta.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
+    return request.method in ("GET", "HEAD") and is_like_a_browser
+
+
+def _is_foreign(source: str, request: HttpRequest) -> bool:
+    """Compare an Origin or Referer with the host of the request; the Origin "null" is nobody's, so not ours."""
+    if source == "null":
+        return True
+    try:
+        named = urlsplit(source).netloc
+    except ValueError:
+        return False
+    return bool(named) and _without_port(named) != _without_port(_host_of(request))
+
+
+def _host_of(request: HttpRequest) -> str:
+    try:
+        return request.get_host()
+    except DisallowedHost:
+        return ""
+
+
+def _without_port(netloc: str) -> str:
+    """Return host and port in lower case without the default ports, which a browser leaves out."""
+    return netloc.lower().removesuffix(":443").removesuffix(":80")
