@@ -121,8 +121,9 @@ def _surface_namespaces() -> Iterator[Problem]:
 def _unknown_settings() -> Iterator[checks.CheckMessage]:
     known = declared()
     for name in sorted(name for name in dir(settings) if name.startswith(PREFIX) and name not in known):
-        close = get_close_matches(name, known, n=1)
-        hint = f"Did you mean {close[0]}?" if close else f"The settings are: {', '.join(known)}."
+        # Without the prefix, which makes all names alike.
+        close = get_close_matches(name.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known], n=1)
+        hint = f"Did you mean {PREFIX}{close[0]}?" if close else f"The settings are: {', '.join(known)}."
         yield checks.Error(f"{name} is not a setting of django-security-logging.", hint=hint, id=_id("E008"))
 
 
