@@ -140,6 +140,22 @@ class Settings:
         "Entries of the shipped list of bait paths that honest visitors of this site ask for, e.g. since it was made "
         "with WordPress once.",
     )
+    FLOOD_WINDOW = Setting[int](
+        60,
+        "int",
+        "Seconds for which identical lines of the class probe are counted together; 0: each is written.",
+    )
+    FLOOD_LINES = Setting[int](
+        10,
+        "int",
+        "Identical lines of one address that are written in a window; further ones become one line with count=.",
+    )
+    FLOOD_ADDRESS_LINES = Setting[int](
+        200,
+        "int",
+        "Lines of one address and event type that are written in a window, if they differ in the path alone; further "
+        "ones become one line with count=.",
+    )
 
     # CloudWatch (security_logging.cloudwatch); read only where it is used.
     CLOUDWATCH_LOG_GROUP = Setting[str](

@@ -125,19 +125,20 @@ ADMIN_ACTION = EventType(
     ocsf=(6001, 3), severity=30,
 )  # fmt: skip
 PERMISSION_DENIED = EventType(
-    "permission_denied", "probe", logging.WARNING, "A request was refused for want of a permission.", _WHO,
+    "permission_denied", "probe", logging.WARNING, "A request was refused for want of a permission.",
+    (*_WHO, "count"),
     owasp="authz_fail", ecs_categories=_WEB, ecs_types=("access",), ecs_outcome="failure",
     ocsf=(4002, 3), attack="T1190", severity=50,
 )  # fmt: skip
 CSRF_FAILED = EventType(
     "csrf_failed", "probe", logging.WARNING, "A request was refused for want of a CSRF token.",
-    (*_WHO, "crosssite"),
+    (*_WHO, "crosssite", "count"),
     owasp="malicious_cors", ecs_categories=_WEB, ecs_types=("access",), ecs_outcome="failure",
     ocsf=(4002, 6), attack="T1190", severity=50,
 )  # fmt: skip
 DISALLOWED_HOST = EventType(
     "disallowed_host", "probe", logging.WARNING, "A request named a host that the site does not serve.",
-    (*_CLIENT, "detail"),
+    (*_CLIENT, "detail", "count"),
     owasp="malicious_extraneous", ecs_categories=_WEB, ecs_types=("access",), ecs_outcome="failure",
     ocsf=(4002, 3), attack="T1595", severity=40,
 )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,8 +20,9 @@ from security_logging.cross_site import is_cross_site
 from security_logging.event_types import EventType
 from security_logging.events import SecurityEvent
 from security_logging.fields import HEAD, UNKNOWN
-from security_logging.request_path import path_of
+from security_logging.flood import Flood
 from security_logging.request_id import request_id_of
+from security_logging.request_path import path_of
 from security_logging.signals import security_event
 from security_logging.surface import surface_of
 
@@ -32,6 +35,7 @@ internal = logging.getLogger("security_logging.internal")
 internal_errors: dict[str, int] = {}  # our own failures in this process, by place
 _REPORT_INTERVAL = 60  # seconds between two reports about the same place
 _reported: dict[str, float] = {}
+flood_control = Flood()
 
 
 def log_event(
@@ -63,11 +67,25 @@ def log_event(
             events_of(served).append(event)
         if not is_wanted(kind):
             return None
-        _write(event, served)
+        for due in flood_control.fold(event):
+            _write(due, served if due is event else None)
     except Exception:  # noqa: BLE001 (the one place that catches: nothing may raise into a login)
         report("log_event")
         return None
     return event
+
+
+def connect() -> None:
+    """Write what flood control has folded when the process ends, and let a forked process begin with nothing."""
+    atexit.register(write_folded)
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(after_in_child=flood_control.forget)
+
+
+def write_folded() -> None:
+    """Write the lines with a count that wait for the end of their window."""
+    for event in flood_control.take():
+        attempt("flood", partial(_write, event, None), None)
 
 
 def is_wanted(event_type: EventType) -> bool:

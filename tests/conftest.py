@@ -10,6 +10,7 @@ import pytest
 
 from requires import require_fail2ban
 from security_logging.events import SecurityEvent
+from security_logging.logger import flood_control
 from security_logging.testing import capture_events
 
 # A loaded machine is slow now and then; that is no failure of a property.
@@ -42,6 +43,12 @@ def security_records() -> Iterator[list[logging.LogRecord]]:
     logger.addHandler(keeper)
     yield keeper.records
     logger.removeHandler(keeper)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_flood_control() -> None:
+    """Let no test fold lines because of those of another."""
+    flood_control.forget()
 
 
 @pytest.fixture

@@ -62,13 +62,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "cross_site": (set(), DJANGO),
     "request_id": ({"client_ip", "conf"}, DJANGO),
     "bait_paths": ({"conf"}, DJANGO),
+    "flood": (VOCABULARY | {"conf"}, DJANGO),
     "request_path": ({"surface"}, DJANGO),
     "user_names": (VOCABULARY | {"conf"}, DJANGO),
     "user_name_checks": ({"address_checks", "conf", "user_names"}, DJANGO),
     "logger": (
         VOCABULARY
-        | {"addresses", "client_ip", "conf", "context", "cross_site", "line_format", "request_id", "request_path"}
-        | {"signals", "surface", "user_names"},
+        | {"addresses", "client_ip", "conf", "context", "cross_site", "flood", "line_format", "request_id"}
+        | {"request_path", "signals", "surface", "user_names"},
         DJANGO,
     ),
     "accounts": (VOCABULARY | {"actor", "logger"}, DJANGO),
@@ -76,7 +77,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "admin_log": (VOCABULARY | {"actor", "logger"}, DJANGO),
     "receivers": (VOCABULARY | {"actor", "conf", "context", "logger", "surface"}, DJANGO),
     "middleware": (VOCABULARY | {"conf", "context", "logger", "surface"}, DJANGO),
-    "testing": (VOCABULARY | {"signals"}, DJANGO),
+    "testing": (VOCABULARY | {"logger", "signals"}, DJANGO),
     "address_checks": ({"addresses", "conf", "proxies"}, DJANGO),
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),
     "log_checks": ({"conf", "formatters", "handlers"}, DJANGO),
@@ -84,7 +85,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         VOCABULARY | {"address_checks", "conf", "event_checks", "log_checks", "surface", "user_name_checks"},
         DJANGO,
     ),
-    "apps": ({"accounts", "admin_log", "checks", "integrations", "privileges", "receivers"}, DJANGO),
+    "apps": ({"accounts", "admin_log", "checks", "integrations", "logger", "privileges", "receivers"}, DJANGO),
     # Each integration knows the one package that it is for.
     "integrations": (VOCABULARY | {"conf", "context", "logger", "surface"}, ANYTHING),
     # The only importer of boto3 and watchtower: they open connections and take a second to load.
