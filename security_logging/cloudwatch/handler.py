@@ -7,6 +7,7 @@ import os
 import time
 
 from security_logging.cloudwatch import own_traffic
+from security_logging.cloudwatch.checks import register_checks
 from security_logging.cloudwatch.counts import Counts
 from security_logging.cloudwatch.lifecycle import DEADLINE
 from security_logging.cloudwatch.pipeline import Pipeline
@@ -28,6 +29,7 @@ class CloudWatchHandler(logging.Handler):
         super().__init__(level)
         self.setFormatter(ECSFormatter())
         self.addFilter(own_traffic.is_foreign)
+        register_checks()  # here, since only a project that has the handler wants them
         self._pipeline: Pipeline | None = None
         self._is_late = False
 

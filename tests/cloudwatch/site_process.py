@@ -47,12 +47,12 @@ class SiteProcess:
         self.process.stdin.flush()
         return self._answer()
 
-    def leave(self) -> int:
+    def leave(self, seconds: float = ANSWER_SECONDS) -> int:
         """Let the process exit by itself, note how long that took, and return its code."""
         assert self.process.stdin is not None
         begun = time.perf_counter()
         self.process.stdin.close()
-        code = self.process.wait(ANSWER_SECONDS)
+        code = self.process.wait(seconds)
         self.exit_seconds = time.perf_counter() - begun
         return code
 
@@ -96,6 +96,7 @@ def site_environment(directory: Path, url: str, **environment: str) -> dict[str,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "DJANGO_SETTINGS_MODULE": "cloudwatch.site_settings",
         "TEST_ENDPOINT": url,
+        "AWS_ENDPOINT_URL": url,  # whatever asks AWS for something asks us
         "TEST_DIRECTORY": str(directory / "cloudwatch"),
         "TEST_IDS": str(directory / "ids.txt"),
         "TEST_ACCESS_KEY": "testing",

@@ -23,6 +23,7 @@ HANDLERS: dict[str, dict[str, Any]] = {
     "raw": {
         "class": "watchtower.CloudWatchLogHandler",
         "log_group_name": "/shop/test/security",
+        "create_log_group": "TEST_CREATE_GROUP" in os.environ,
         "formatter": "ecs",
     },
     "file": {

@@ -45,3 +45,10 @@ def test_client(endpoint: FaultEndpoint) -> None:
         config.retries["total_max_attempts"],
     )
     assert found == (endpoint.url, 2, 5, 1)
+
+
+def test_endpoint_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a setting the environment says where CloudWatch is, else boto3."""
+    before = credentials.endpoint_url()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LOGS", "http://127.0.0.1:9")
+    assert (before, credentials.endpoint_url()) == (None, "http://127.0.0.1:9")

@@ -13,6 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from security_logging.cloudwatch import console, queries
+from security_logging.cloudwatch.checks import check_cloudwatch
 from security_logging.cloudwatch.credentials import connect
 from security_logging.cloudwatch.insights import QueryFailed, run_query, table
 from security_logging.cloudwatch.policy import ROLES, policy
@@ -51,6 +52,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
+        wrong = [str(found) for found in check_cloudwatch() if found.is_serious()]
+        if wrong:
+            raise CommandError("\n".join(wrong))
         try:
             getattr(self, f"_{options['subcommand']}")(options)
         except (CommandError, KeyboardInterrupt):

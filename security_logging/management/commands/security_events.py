@@ -1,0 +1,147 @@
+"""`manage.py security_events`: read, filter and follow the security log."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.core.management.base import BaseCommand, CommandError
+
+from security_logging import ecs, reading
+from security_logging.events import SecurityEvent
+from security_logging.fields import escape
+from security_logging.formatters import ConsoleFormatter
+from security_logging.selection import Selection, moment, names_of, network_of
+from security_logging.sinks import readable_files
+from security_logging.surface import ADMIN, API, SITE
+from security_logging.tally import Tally
+
+T = TypeVar("T")
+
+_EXAMPLES = """\
+examples:
+  manage.py security_events --since 2h                      the last two hours, in colour
+  manage.py security_events --counted --follow              what Fail2ban counts, as it happens
+  manage.py security_events --address 203.0.113.0/24 --event auth.* --since 1d
+  manage.py security_events --user alice --json | jq .source.ip
+  manage.py security_events --since 7d --summary            who tried most, and what
+
+Lines that hold no event are skipped and counted on standard error. Exit status: 0, or 1 when there is no log to read.
+"""
+
+
+class Command(BaseCommand):
+    """Show security events; works without the database."""
+
+    help = "Read, filter and follow the security log, in text or JSON, through its rotation."
+    requires_system_checks = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        """Keep the line ends of the examples."""
+        arguments = {"epilog": _EXAMPLES, "formatter_class": RawDescriptionHelpFormatter, **kwargs}
+        return super().create_parser(prog_name, subcommand, **arguments)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--file", type=Path, help="the log; by default the one that LOGGING writes")
+        parser.add_argument("--event", action="append", default=[], type=_as(names_of), metavar="NAME",
+                            help="an event type, or a class such as auth.*; may be given several times")  # fmt: skip
+        parser.add_argument("--address", action="append", default=[], type=_as(network_of), metavar="ADDRESS",
+                            help="an address or CIDR range, also as the peer or the claimed address")  # fmt: skip
+        parser.add_argument("--user", action="append", default=[], help="a user name as the log has it")
+        parser.add_argument("--surface", action="append", default=[], choices=(SITE, ADMIN, API))
+        parser.add_argument("--since", type=_as(moment), metavar="TIME",
+                            help="2h, 30m, 1d, or an ISO 8601 time; reads rotated files too")  # fmt: skip
+        parser.add_argument("--counted", action="store_true", help="only what Fail2ban may count against an address")
+        parser.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+        parser.add_argument("--summary", action="store_true", help="count instead: top addresses, users and events")
+        parser.add_argument("--top", type=int, default=10, help="length of the summary's lists; 10 by default")
+        parser.add_argument("--json", action="store_true", help="print ECS JSON, or the summary as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the events or their summary."""
+        if options["follow"] and options["summary"]:
+            raise CommandError("--follow never ends, so there is nothing to sum up; leave out one of the two.")
+        path = options["file"] or next(readable_files(), None)
+        if path is None:
+            raise CommandError("LOGGING writes no file that can be read back; name one with --file.")
+        reader = reading.Reader()
+        try:
+            self._show(_selected(reader, path, options), options)
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror}") from error
+        except KeyboardInterrupt:
+            pass
+        if reader.skipped:
+            self.stderr.write(f"{reader.skipped} lines without an event, {reader.foreign} of them of other loggers")
+
+    def _show(self, found: Iterator[SecurityEvent], options: dict[str, Any]) -> None:
+        if options["summary"]:
+            self._sum_up(found, options)
+            return
+        formatter = ConsoleFormatter(color=_wants_color(options, is_terminal=self.stdout.isatty()))
+        day = None
+        for event in found:
+            if options["json"]:
+                self.stdout.write(ecs.render_json(event))
+                continue
+            if day != event.time.date():
+                day = event.time.date()
+                self.stdout.write(formatter.paint("1", f"{day} (UTC)"))
+            self.stdout.write(formatter.format(reading.as_record(event)))
+
+    def _sum_up(self, found: Iterator[SecurityEvent], options: dict[str, Any]) -> None:
+        tally = Tally()
+        for event in found:
+            tally.add(event)
+        tops = {name: tally.top(name, options["top"]) for name in tally.counters}
+        if options["json"]:
+            times = {name: time and time.isoformat() for name, time in (("first", tally.first), ("last", tally.last))}
+            self.stdout.write(
+                json.dumps({"total": tally.total, **times, **{name: dict(top) for name, top in tops.items()}})
+            )
+            return
+        span = f" from {tally.first:%Y-%m-%d %H:%M} to {tally.last:%Y-%m-%d %H:%M} UTC" if tally.first else ""
+        self.stdout.write(f"{tally.total} events{span}")
+        for name, top in tops.items():
+            self.stdout.write(f"\n{name}")
+            self.stdout.writelines(f"{count:>8}  {escape(value)[1:-1]}\n" for value, count in top)
+
+
+def _selected(reader: reading.Reader, path: Path, options: dict[str, Any]) -> Iterator[SecurityEvent]:
+    wanted = Selection(
+        names=tuple(chain.from_iterable(options["event"])),
+        networks=tuple(options["address"]),
+        users=tuple(options["user"]),
+        surfaces=tuple(options["surface"]),
+        since=options["since"],
+        counted=options["counted"],
+    )
+    # With --follow alone the past is of no interest.
+    past = not options["follow"] or options["since"] is not None
+    wait = reading.pause if options["follow"] else None
+    lines = reading.lines_of(path, since=options["since"], past=past, wait=wait)
+    return filter(wanted.matches, reader.events(lines))
+
+
+def _wants_color(options: dict[str, Any], *, is_terminal: bool) -> bool:
+    if options["no_color"] or os.environ.get("NO_COLOR"):
+        return False
+    return options["force_color"] or bool(os.environ.get("FORCE_COLOR")) or is_terminal
+
+
+def _as(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return the function as argparse wants it: what is wrong is told to whoever typed it."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from error
+
+    return convert
