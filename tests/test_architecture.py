@@ -85,7 +85,11 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         VOCABULARY | {"address_checks", "conf", "event_checks", "log_checks", "surface", "user_name_checks"},
         DJANGO,
     ),
-    "apps": ({"accounts", "admin_log", "checks", "integrations", "logger", "privileges", "receivers"}, DJANGO),
+    # What reads the log again.
+    "sinks": (VOCABULARY | {"conf", "formatters", "log_checks"}, set()),
+    "reading": (VOCABULARY | {"ecs", "line_format"}, set()),
+    "selection": (VOCABULARY | {"addresses"}, set()),
+    "tally": (VOCABULARY, set()),
     # Each integration knows the one package that it is for.
     "integrations": (VOCABULARY | {"conf", "context", "logger", "surface"}, ANYTHING),
     # The only importer of boto3 and watchtower: they open connections and take a second to load.
@@ -97,7 +101,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "management": (
         VOCABULARY
         | {"addresses", "checks", "client_ip", "cloudwatch", "conf", "ecs", "fail2ban", "formatters", "handlers"}
-        | {"line_format", "logger", "logging_config", "proxies", "surface"},
+        | {"line_format", "logger", "logging_config", "proxies", "surface"}
+        | {"reading", "selection", "sinks", "tally"},
         DJANGO,
     ),
 }

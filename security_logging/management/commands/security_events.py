@@ -90,7 +90,7 @@ class Command(BaseCommand):
             if options["json"]:
                 self.stdout.write(ecs.render_json(event))
                 continue
-            if day != event.time.date():
+            if event.time.date() != day:
                 day = event.time.date()
                 self.stdout.write(formatter.paint("1", f"{day} (UTC)"))
             self.stdout.write(formatter.format(reading.as_record(event)))

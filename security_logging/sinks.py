@@ -1,0 +1,70 @@
+"""Sinks: where the security log goes as logging is configured now, in which format, and what gets through to each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from security_logging.conf import conf
+from security_logging.events import EVENT_CLASSES
+from security_logging.formatters import ConsoleFormatter, ECSFormatter, SecurityLineFormatter
+from security_logging.log_checks import handlers_of
+
+LINE, JSON, CONSOLE, OTHER = "line", "json", "console", "other"
+_FORMATS = {SecurityLineFormatter: LINE, ECSFormatter: JSON, ConsoleFormatter: CONSOLE}
+
+
+@dataclass(frozen=True)
+class Sink:
+    """
+    A handler that security events reach.
+
+    `path` is None when it writes no file, `format` is line, json, console or other; `classes` are those event classes
+    whose logger leads here.
+    """
+
+    handler: logging.Handler
+    path: Path | None
+    format: str
+    classes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Return what to call it: the handler's name in LOGGING, or its class."""
+        return self.handler.get_name() or type(self.handler).__name__
+
+    @property
+    def is_readable(self) -> bool:
+        """Tell whether events can be read back from it."""
+        return self.path is not None and self.format in (LINE, JSON)
+
+
+def sinks() -> list[Sink]:
+    """Return the sinks of all event classes, in the order in which a record reaches them."""
+    reached: dict[logging.Handler, list[str]] = {}
+    for event_class in EVENT_CLASSES:
+        for handler in handlers_of(logger_of(event_class)):
+            reached.setdefault(handler, []).append(event_class)
+    return [Sink(handler, _path(handler), _format(handler), tuple(classes)) for handler, classes in reached.items()]
+
+
+def logger_of(event_class: str) -> logging.Logger:
+    """Return the logger of an event class."""
+    return logging.getLogger(f"{conf.LOGGER_NAME}.{event_class}")
+
+
+def readable_files() -> Iterator[Path]:
+    """Yield the files from which events can be read back, those in text first: they are what Fail2ban reads."""
+    found = [sink for sink in sinks() if sink.is_readable]
+    yield from (sink.path for sink in sorted(found, key=lambda sink: sink.format != LINE) if sink.path)
+
+
+def _path(handler: logging.Handler) -> Path | None:
+    name = getattr(handler, "baseFilename", None)  # also of handlers that are no logging.FileHandler
+    return Path(str(name)) if name else None
+
+
+def _format(handler: logging.Handler) -> str:
+    return next((name for kind, name in _FORMATS.items() if isinstance(handler.formatter, kind)), OTHER)
