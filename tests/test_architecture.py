@@ -33,6 +33,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "formatters": (VOCABULARY | {"ecs", "line_format", "record_context", "records"}, set()),
     "text_formats": ({"record_context", "records"}, set()),
     "handlers": (set(), set()),
+    "streams": (set(), set()),
     # Ways to a log server; each opens its socket when the first record comes.
     "lifecycle": (set(), set()),
     "datagrams": (set(), set()),
@@ -81,6 +82,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "address_checks": ({"addresses", "conf", "proxies"}, DJANGO),
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),
     "log_checks": ({"conf", "formatters", "handlers"}, DJANGO),
+    "log_filters": ({"context", "logger", "records", "request_id", "streams"}, DJANGO),
     "checks": (
         VOCABULARY | {"address_checks", "conf", "event_checks", "log_checks", "surface", "user_name_checks"},
         DJANGO,
