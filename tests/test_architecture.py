@@ -86,6 +86,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),
     "log_checks": ({"conf", "formatters", "handlers"}, DJANGO),
     "log_filters": ({"context", "logger", "records", "request_id", "streams"}, DJANGO),
+    "memory": (set(), set()),
+    "celery": ({"log_filters", "memory"}, DJANGO | {"celery"}),
     "checks": (
         VOCABULARY | {"address_checks", "conf", "event_checks", "log_checks", "surface", "user_name_checks"},
         DJANGO,
