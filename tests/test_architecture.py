@@ -86,6 +86,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),
     "log_checks": ({"conf", "formatters", "handlers"}, DJANGO),
     "log_filters": ({"context", "logger", "records", "request_id", "streams"}, DJANGO),
+    "sentry": (VOCABULARY | {"formatters"}, {"sentry_sdk"}),
     "memory": (set(), set()),
     "celery": ({"log_filters", "memory"}, DJANGO | {"celery"}),
     "checks": (
