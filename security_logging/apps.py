@@ -14,8 +14,8 @@ class SecurityLoggingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and connect the receivers, once Django knows its apps."""
-        from security_logging import accounts, admin_log, checks, logger, privileges, receivers
+        from security_logging import accounts, admin_log, checks, django_records, logger, privileges, receivers
 
         checks.register()
-        for watcher in (logger, receivers, accounts, privileges, admin_log):
+        for watcher in (logger, receivers, django_records, accounts, privileges, admin_log):
             watcher.connect()

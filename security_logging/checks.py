@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from django.conf import settings
 from django.core import checks
 
-from security_logging import address_checks, event_checks, log_checks, user_name_checks
+from security_logging import address_checks, event_checks, log_checks, request_checks, user_name_checks
 from security_logging.address_checks import Problem
 from security_logging.conf import PREFIX, Settings, conf, declared
 from security_logging.surface import ADMIN, API, SITE
@@ -38,6 +38,11 @@ DECLARED = (
     Declared("E006", "SECURITY_LOGGING_LOGGER_NAME is no logger name."),
     Declared("E007", "SECURITY_LOGGING_SURFACE_NAMESPACES maps something to what is no surface."),
     Declared("E008", "A setting begins with SECURITY_LOGGING_ but does not exist."),
+    Declared("E101", "SECURITY_LOGGING_REQUEST_ID_HEADER is no header."),
+    Declared("E102", "SECURITY_LOGGING_REQUEST_ID_RESPONSE_HEADER is no header."),
+    Declared("E103", "An entry of SECURITY_LOGGING_BAIT_PATHS_ADD is no path."),
+    Declared("E104", "SECURITY_LOGGING_BAIT_PATHS_REMOVE is no list."),
+    Declared("E105", "SECURITY_LOGGING_FLOOD_WINDOW, _FLOOD_LINES or _FLOOD_ADDRESS_LINES is no usable number."),
     Declared("E201", "SECURITY_LOGGING_EVENTS names no event and no class, or does not say True or False."),
     Declared("E202", "SECURITY_LOGGING_USER_NAMES or _UNKNOWN_USER_NAMES is no way to write user names."),
     Declared("E203", "SECURITY_LOGGING_KNOWN_USERS is neither True nor False."),
@@ -51,6 +56,10 @@ DECLARED = (
     Declared("W023", "Deploy: the security log lies where the web server serves files from."),
     Declared("W024", "Deploy: a rotating handler of the standard library loses lines with several processes."),
     Declared("W025", "Deploy: requests bring forwarding headers, but no proxy is trusted."),
+    Declared("W101", "MIDDLEWARE lacks SecurityLoggingMiddleware: some events will be missing."),
+    Declared("W102", "SecurityLoggingMiddleware stands after a middleware that it should watch."),
+    Declared("W103", "An entry of SECURITY_LOGGING_BAIT_PATHS_REMOVE is not in the shipped list."),
+    Declared("W104", "SECURITY_LOGGING_FLOOD_LINES or _FLOOD_ADDRESS_LINES leaves Fail2ban too few lines."),
     Declared("W201", "SECURITY_LOGGING_EVENTS switches off what Fail2ban counts."),
 )
 
@@ -76,6 +85,7 @@ def check_settings(app_configs: object = None, **kwargs: object) -> list[checks.
         *_messages(Settings.EVENTS.name, event_checks.switch_problems(conf.EVENTS), "E201", "W201"),
         *(message for finding in user_name_checks.findings() for message in _messages(*finding)),
         *_messages(Settings.SURFACE_NAMESPACES.name, list(_surface_namespaces()), "E007"),
+        *(message for finding in request_checks.findings() for message in _messages(*finding)),
         *_unknown_settings(),
     ]
 

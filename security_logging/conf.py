@@ -128,6 +128,12 @@ class Settings:
         "str",
         "Header in which a trusted proxy names the request; of any other peer it is ignored.",
     )
+    REQUEST_ID_RESPONSE_HEADER = Setting[str | None](
+        None,
+        "str or None",
+        "Header in which each answer names its request, for a support page or another log; None: no header. Read when "
+        "the server starts, like MIDDLEWARE.",
+    )
     BAIT_PATHS_ADD = Setting[Sequence[str]](
         (),
         "sequence of str",

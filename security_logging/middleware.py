@@ -1,13 +1,18 @@
-"""The middleware: it makes the request known to code that does not pass it on."""
+"""The middleware: it makes the request known to code that does not pass it on, and logs what nobody signals."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
-from security_logging import context
+from security_logging import context, django_records
+from security_logging.conf import conf
+from security_logging.logger import attempt
+from security_logging.request_id import request_id_of
+from security_logging.unsignalled import log_unsignalled, may_be_unsignalled
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -18,10 +23,10 @@ if TYPE_CHECKING:
 
 class SecurityLoggingMiddleware:
     """
-    Keep the request at hand while it is served, for receivers that are called with `request=None`.
+    Keep the request at hand while it is served, and look at the answers that tell of an attempt.
 
-    Place it first, so that whatever authenticates sees it. It is sync or async as the chain around it is, and adds no
-    thread hop to either.
+    Place it first, so that whatever authenticates sees the request. It is sync or async as the chain around it is,
+    and adds no thread hop to either, and no query.
     """
 
     sync_capable = True
@@ -31,6 +36,8 @@ class SecurityLoggingMiddleware:
         """Take the rest of the chain and become of its kind."""
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
+        self.id_header = conf.REQUEST_ID_RESPONSE_HEADER  # once, like MIDDLEWARE: each page would pay for it
+        django_records.connect()
         if self.is_async:
             markcoroutinefunction(self)
 
@@ -40,13 +47,23 @@ class SecurityLoggingMiddleware:
             return self._serve_async(request)
         token = context.enter(request)
         try:
-            return self.get_response(request)
+            response = cast("HttpResponseBase", self.get_response(request))
+            self._finish(request, response)
+            return response
         finally:
             context.leave(token)
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
         token = context.enter(request)
         try:
-            return await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+            response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+            self._finish(request, response)
+            return response
         finally:
             context.leave(token)
+
+    def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        if may_be_unsignalled(request, response):
+            attempt("middleware", partial(log_unsignalled, request, response), None)
+        if self.id_header is not None:
+            response.headers[self.id_header] = attempt("request_id", partial(request_id_of, request), "")

@@ -80,7 +80,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "privileges": (VOCABULARY | {"accounts", "actor", "logger"}, DJANGO),
     "admin_log": (VOCABULARY | {"actor", "logger"}, DJANGO),
     "receivers": (VOCABULARY | {"actor", "conf", "context", "logger", "surface"}, DJANGO),
-    "middleware": (VOCABULARY | {"conf", "context", "logger", "surface"}, DJANGO),
+    # What no signal tells: seen in the answer, or in a record that Django writes.
+    "account_views": (set(), DJANGO),
+    "attempts": (VOCABULARY | {"actor", "cross_site", "logger", "receivers"}, DJANGO),
+    "passwords": (VOCABULARY | {"actor", "attempts", "logger"}, DJANGO),
+    "refusals": (VOCABULARY | {"account_views", "actor", "attempts", "bait_paths", "cross_site", "logger"}, DJANGO),
+    "django_records": ({"logger", "refusals"}, DJANGO),
+    "unsignalled": (VOCABULARY | {"account_views", "actor", "attempts", "logger", "passwords", "refusals"}, DJANGO),
+    "middleware": ({"conf", "context", "django_records", "logger", "request_id", "unsignalled"}, DJANGO),
     "testing": (VOCABULARY | {"logger", "signals"}, DJANGO),
     "address_checks": ({"addresses", "conf", "proxies"}, DJANGO),
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),
@@ -89,8 +96,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "sentry": (VOCABULARY | {"formatters"}, {"sentry_sdk"}),
     "memory": (set(), set()),
     "celery": ({"log_filters", "memory"}, DJANGO | {"celery"}),
+    "request_checks": ({"address_checks", "bait_paths", "conf", "unsignalled"}, DJANGO),
     "checks": (
-        VOCABULARY | {"address_checks", "conf", "event_checks", "log_checks", "surface", "user_name_checks"},
+        VOCABULARY
+        | {"address_checks", "conf", "event_checks", "log_checks", "request_checks", "surface", "user_name_checks"},
+        DJANGO,
+    ),
+    "apps": (
+        {"accounts", "admin_log", "checks", "django_records", "integrations", "logger", "privileges", "receivers"},
         DJANGO,
     ),
     # What reads the log again.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.test import RequestFactory, override_settings
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from security_logging.events import SecurityEvent
 from security_logging.logger import log_event
@@ -76,3 +77,24 @@ def test_in_all_lines_of_a_request(captured: list[SecurityEvent]) -> None:
     log_event("login_failed", request)
     log_event("probe", request)
     assert {event.fields["request_id"] for event in captured} == {request_id_of(request)}
+
+
+@override_settings(
+    SECURITY_LOGGING_REQUEST_ID_RESPONSE_HEADER="X-Request-ID", SECURITY_LOGGING_TRUSTED_PROXIES=[CLIENT]
+)
+def test_in_the_answer() -> None:
+    """When the setting says so, the answer names its request."""
+    response = Client(REMOTE_ADDR=CLIENT).get("/", headers={"X-Request-ID": "req-4711"})
+    assert response.headers["X-Request-ID"] == "req-4711"
+
+
+@override_settings(SECURITY_LOGGING_REQUEST_ID_RESPONSE_HEADER="X-Request-ID")
+def test_in_the_answer_of_an_async_server() -> None:
+    """Under ASGI too."""
+    response = async_to_sync(AsyncClient().get)("/")
+    assert GENERATED.fullmatch(response.headers["X-Request-ID"])
+
+
+def test_not_in_the_answer() -> None:
+    """Without the setting an answer is left as it is."""
+    assert "X-Request-ID" not in Client().get("/").headers
