@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from django.conf import settings
+from django.utils.functional import empty
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -46,7 +47,9 @@ class Setting(Generic[T]):
         """Return the project's value, or the default where the project says nothing."""
         if instance is None:
             return self
-        value: T = getattr(settings, self.name, self.default)
+        # Asked behind the lazy object's back, which takes 3 us to say that the project has not set a name.
+        source = object.__getattribute__(settings, "_wrapped")
+        value: T = getattr(settings if source is empty else source, self.name, self.default)
         return value
 
 
