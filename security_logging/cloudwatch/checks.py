@@ -96,7 +96,7 @@ def _raw_watchtower() -> Iterator[CheckMessage]:
     for name, handler in handlers.items():
         if str(handler.get("class", "")).startswith("watchtower."):
             yield Warning(
-                f"The handler {name!r} in LOGGING is watchtower itself: Django does not start without an answer of AWS.",
+                f"The handler {name!r} in LOGGING is watchtower itself: it keeps Django from starting.",
                 hint='Write "class": "security_logging.cloudwatch.CloudWatchHandler", without arguments.',
                 id="security_logging.W403",
             )

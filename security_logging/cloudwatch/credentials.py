@@ -26,7 +26,12 @@ def connect(service: str = "logs", *, read_timeout: float = 5, attempts: int = 1
     import boto3  # type: ignore[import-untyped]  # boto3 ships no types
     from botocore.config import Config  # type: ignore[import-untyped]  # nor does botocore
 
-    config = Config(connect_timeout=2, read_timeout=read_timeout, retries={"total_max_attempts": attempts})
+    config = Config(
+        connect_timeout=2,
+        read_timeout=read_timeout,
+        retries={"total_max_attempts": attempts},
+        parameter_validation=False,  # half of the time of a put, for events that are well-formed already
+    )
     session = boto3.session.Session(**session_arguments())
     return session.client(service, endpoint_url=endpoint_url(), config=config)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -11,11 +10,11 @@ from functools import lru_cache
 from security_logging.cloudwatch.batches import LogEvent
 
 _START = '{"@timestamp":"'
-# Our formatter writes the time first. Inside a string that a client chose a quote is escaped, so neither pattern can
-# be forged by one.
+# Our formatter writes the time first. Inside a string that a client chose a quote is escaped, so neither mark can be
+# forged by one.
 _TIME = slice(len(_START), len(_START) + 19)
 _MILLISECONDS = slice(len(_START) + 20, len(_START) + 23)
-_LOGGER = re.compile(r'"logger":"([A-Za-z0-9_]+)')
+_LOGGER = '"logger":"'
 DEFAULT_FUNCTION = "security"
 
 
@@ -28,11 +27,9 @@ def log_events(data: bytes) -> Iterator[tuple[str, LogEvent]]:
     """
     timestamp = None
     for line in data.decode("utf-8", "replace").split("\n"):
-        if not line.strip():
-            continue
-        timestamp = timestamp_of(line) or timestamp or int(time.time() * 1000)
-        logger = _LOGGER.search(line, len(line) - 200 if len(line) > 200 else 0) or _LOGGER.search(line)
-        yield logger[1] if logger else DEFAULT_FUNCTION, LogEvent(timestamp=timestamp, message=line)
+        if line and not line.isspace():
+            timestamp = timestamp_of(line) or timestamp or int(time.time() * 1000)
+            yield _function_of(line), {"timestamp": timestamp, "message": line}
 
 
 def timestamp_of(line: str) -> int | None:
@@ -43,6 +40,19 @@ def timestamp_of(line: str) -> int | None:
         return _seconds(line[_TIME]) * 1000 + int(line[_MILLISECONDS])
     except ValueError:
         return None
+
+
+def _function_of(line: str) -> str:
+    start = line.rfind(_LOGGER)
+    if start < 0:
+        return DEFAULT_FUNCTION
+    start += len(_LOGGER)
+    return _first_part(line[start : line.find('"', start)])
+
+
+@lru_cache(maxsize=1024)
+def _first_part(logger: str) -> str:
+    return logger[:256].partition(".")[0] or DEFAULT_FUNCTION
 
 
 @lru_cache(maxsize=64)

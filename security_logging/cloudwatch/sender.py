@@ -64,13 +64,7 @@ class Sender:
         """Send the events; those too large or too old for CloudWatch are refused here."""
         receipt = Receipt()
         oldest = int(self._now() * 1000) - MAX_AGE
-        fitting = []
-        for event in events:
-            reason = _objection(event, oldest)
-            if reason:
-                receipt.refused.append((event, reason))
-            else:
-                fitting.append(event)
+        fitting = [event for event in events if _surely_fits(event, oldest) or _fits(event, oldest, receipt)]
         for batch in batches(fitting):
             self._send_batch((group, stream), batch, receipt)
         return receipt
@@ -161,14 +155,20 @@ def _put(client: Any, target: tuple[str, str], piece: list[LogEvent]) -> Any:
         return {}
 
 
-def _objection(event: LogEvent, oldest: int) -> str:
+def _surely_fits(event: LogEvent, oldest: int) -> bool:
+    return event["timestamp"] >= oldest and 0 < len(event["message"]) <= MAX_MESSAGE_BYTES // 4
+
+
+def _fits(event: LogEvent, oldest: int, receipt: Receipt) -> bool:
     # AWS names the old events of a batch by an index that its own documentation and its imitations read differently.
     if event["timestamp"] < oldest:
-        return _TOO_OLD
+        receipt.refused.append((event, _TOO_OLD))
+        return False
     size = message_bytes(event["message"])
     if 0 < size <= MAX_MESSAGE_BYTES:
-        return ""
-    return f"the message has {size} bytes, CloudWatch takes 1 to {MAX_MESSAGE_BYTES}"
+        return True
+    receipt.refused.append((event, f"the message has {size} bytes, CloudWatch takes 1 to {MAX_MESSAGE_BYTES}"))
+    return False
 
 
 def _settle(piece: list[LogEvent], rejected: dict[str, int], receipt: Receipt) -> None:

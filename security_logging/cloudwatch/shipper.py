@@ -102,8 +102,10 @@ class Shipper:
         todo: dict[str, list[LogEvent]] = defaultdict(list)
         for function, event in log_events(lines):
             todo[function].append(event)
-            self.counts.accepted += 1
-        self._oldest = min(event["timestamp"] for events in todo.values() for event in events)
+        if not todo:  # empty lines
+            return True
+        self.counts.accepted += sum(map(len, todo.values()))
+        self._oldest = min(events[0]["timestamp"] for events in todo.values())
         delays, failing_since, told = _delays(), time.monotonic(), False
         while todo := self._attempt(todo):
             if time.monotonic() - failing_since > _SAID_LATE_AFTER and not told:

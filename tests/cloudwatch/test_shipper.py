@@ -60,6 +60,13 @@ def test_once(path: Path, directory: Path, endpoint: FaultEndpoint) -> None:
     assert (done, endpoint.events == dict.fromkeys(ids, 1)) == ([True, True], True)
 
 
+def test_empty_lines(path: Path, directory: Path, endpoint: FaultEndpoint) -> None:
+    """Empty lines are passed over."""
+    path.write_text("\n\n")
+    assert make(path, directory).run(follow=False)
+    assert sum(endpoint.events.values()) == 0
+
+
 def test_follow(path: Path, directory: Path, endpoint: FaultEndpoint) -> None:
     """What comes later arrives too."""
     ids = write(path, 1)
