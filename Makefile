@@ -19,7 +19,7 @@ unexport DJANGO_SETTINGS_MODULE
 SHIPPED := $(shell find security_logging fail2ban deploy -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
 
 .DELETE_ON_ERROR:
-.PHONY: help venv system-packages wheel test check test-all demo bench generate clean
+.PHONY: help venv system-packages wheel test check test-all test-fail2ban-matrix demo bench generate clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,12 +55,18 @@ check: system-packages wheel ## What CI runs: lint, types, generated files, test
 test-all: system-packages venv ## Run the tests on every supported Django and Python found here.
 	$(BIN)/tox run --discover $$(scripts/find_pythons.sh) -- $(ARGS)
 
+test-fail2ban-matrix: wheel ## Run the tests of Fail2ban against its versions in Debian and Ubuntu (root); SUITES="sid ...".
+	scripts/test_fail2ban_matrix.sh $(BIN)/pytest $(SUITES)
+
 demo: system-packages wheel ## Watch a real attack being logged, found and stopped; KEEP=1 leaves the site running.
 	$(BIN)/python example_project/demo.py $(if $(KEEP),--keep)
 
 bench: system-packages wheel ## Measure speed and memory; writes benchmarks/results.md.
 	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	$(BIN)/python benchmarks/run.py
+
+test-cloudwatch-faults: wheel ## Put CloudWatch through every fault, 100,000 events each; writes docs/cloudwatch.md.
+	PYTHONPATH=tests $(BIN)/python -m cloudwatch.measure_faults
 
 generate: wheel ## Write every file that is derived from the vocabulary.
 	$(BIN)/python scripts/generate.py

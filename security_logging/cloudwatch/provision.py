@@ -44,7 +44,7 @@ class Step:
         return lines
 
 
-def plan(setup: Setup, connect: Connect, region: str) -> Iterator[Step]:
+def plan(setup: Setup, connect: Connect, region: str, *, with_queries: bool = True) -> Iterator[Step]:
     """
     Yield the steps in the order in which they are to be applied; doing all of it twice changes nothing more.
 
@@ -66,6 +66,11 @@ def plan(setup: Setup, connect: Connect, region: str) -> Iterator[Step]:
     for alarm in alarms():
         yield _alarm(setup, cloudwatch, alarm, topic, alarms_there)
     yield _dashboard(setup, cloudwatch, region)
+    if with_queries:
+        yield from _definitions(setup, logs)
+
+
+def _definitions(setup: Setup, logs: Any) -> Iterator[Step]:
     definitions = logs.describe_query_definitions(queryDefinitionNamePrefix=f"{setup.folder}/", maxResults=1000)
     there = {found["name"]: found for found in definitions["queryDefinitions"]}
     for query in queries():

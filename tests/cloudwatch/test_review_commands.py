@@ -102,6 +102,12 @@ def test_provision(connecting: Any) -> None:
     assert len(connecting().definitions) >= 15
 
 
+def test_without_queries(aws: str) -> None:
+    """`--no-queries` sets up everything that a moto server has."""
+    run("provision", "--no-queries")
+    assert run("provision", "--no-queries").startswith("0 changes")
+
+
 def test_provision_twice(connecting: Any) -> None:
     """Doing it again changes nothing."""
     run("provision")

@@ -82,7 +82,7 @@ class Command(BaseCommand):
             return
         region = _reading("logs").meta.region_name
         changes = 0
-        for step in plan(setup, _reading, region):
+        for step in plan(setup, _reading, region, with_queries=not options["no_queries"]):
             self.stdout.writelines(f"{line}\n" for line in step.difference())
             changes += not step.is_done
             if not step.is_done and not options["dry_run"]:
@@ -156,6 +156,7 @@ def _add_ship(parser: ArgumentParser) -> None:
 
 def _add_provision(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+    parser.add_argument("--no-queries", action="store_true", help="leave the saved queries out, which moto has not")
     formats = ("api", "cloudformation", "terraform")
     parser.add_argument("--format", choices=formats, default="api", help="call the API, or print a template")
     parser.add_argument("--retention", type=int, choices=RETENTION_DAYS, metavar="DAYS", help="400 by default")
