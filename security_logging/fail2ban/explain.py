@@ -1,0 +1,47 @@
+"""What the filter does with a line, and why, in words."""
+
+from __future__ import annotations
+
+import re
+
+from security_logging import ecs, line_format
+from security_logging.events import MODES, SecurityEvent, counted
+from security_logging.fields import UNKNOWN
+
+# As much of a line as the filter needs in mode normal; its DEV NOTES say why.
+_REMAINS = re.compile(rf"\S+ {line_format.IDENT}\[\d+\]: ([a-z0-9_]+) ip=([0-9a-f.:]+) ")
+
+
+def explain(line: str) -> list[str]:
+    """Return some sentences about a line of the log, in text or JSON; never raises, whatever the line is."""
+    try:
+        event = ecs.parse_json(line) if line.lstrip().startswith("{") else line_format.parse(line)
+    except ValueError as error:
+        return _explain_remains(line) or [f"Not counted: {error}."]
+    said = [f"{event.type.name}: {event.type.meaning}"]
+    modes = counting_modes(event)
+    if event.type.counted_as is None:
+        return [*said, "Not counted: no mode of the filter counts this event."]
+    if event.address == UNKNOWN:
+        why = "the address is not proven, or it must never be banned (a proxy of yours, a private address)."
+        return [*said, f"Not counted: {why}"]
+    return [
+        *said,
+        f"Counted in mode {', '.join(modes)}.",
+        f"key=ip bans {event.address}, key=net bans {event.fields['net']}.",
+    ]
+
+
+def counting_modes(event: SecurityEvent) -> list[str]:
+    """Return the modes that count the event."""
+    if event.address == UNKNOWN:
+        return []
+    surface = event.fields["surface"]
+    return [mode for mode, (_, only) in MODES.items() if event.type in counted(mode) and only in (None, surface)]
+
+
+def _explain_remains(line: str) -> list[str]:
+    match = _REMAINS.match(line)
+    if match is None or match[1] not in [event_type.name for event_type in counted("aggressive")]:
+        return []
+    return [f"Counted, although the line is cut: {match[1]} of {match[2]}, in the modes that ask for no surface."]

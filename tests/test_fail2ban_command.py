@@ -1,0 +1,193 @@
+"""`manage.py security_fail2ban` without a Fail2ban: rendering, planning, explaining."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from security_logging.event_types import LOGIN, LOGIN_FAILED
+from security_logging.events import make_event
+from security_logging.fail2ban.client import Client, ClientError
+from security_logging.fail2ban.explain import explain
+from security_logging.fail2ban.fronts import action_for
+from security_logging.fail2ban.install import changes, create_log
+from security_logging.fail2ban.shipped import shipped_files
+from security_logging.line_format import render
+
+REPOSITORY = Path(__file__).parent.parent / "fail2ban"
+
+
+def output(*words: str) -> str:
+    """Run the command and return what it prints."""
+    out = io.StringIO()
+    call_command("security_fail2ban", *words, stdout=out)
+    return out.getvalue()
+
+
+def test_shipped_files_are_the_checked_in_ones() -> None:
+    """Without options the files are those of the repository."""
+    files = {
+        str(path.relative_to(REPOSITORY)): path.read_text()
+        for path in REPOSITORY.rglob("*")
+        if path.is_file() and path.name != "README.md" and "__pycache__" not in path.parts
+    }
+    assert shipped_files() == files
+
+
+def test_render_into_a_directory(tmp_path: Path) -> None:
+    """`render DIRECTORY` writes every file and names it."""
+    printed = output("render", str(tmp_path)).split()
+    assert printed == [str(tmp_path / name) for name in shipped_files()]
+
+
+def test_render_prints_filter_and_jails() -> None:
+    """`render` prints the filter and the jails with their options."""
+    printed = output("render", "--key", "net", "--log", "/srv/security.log")
+    assert ("_counted-normal = login_failed" in printed, "logpath = /srv/security.log" in printed) == (True, True)
+
+
+def test_trusted_proxies_are_ignored(settings: object) -> None:
+    """The jails never ban a proxy that the site trusts."""
+    settings.SECURITY_LOGGING_TRUSTED_PROXIES = ["10.0.0.0/8", "unix:", "cloudfront"]  # type: ignore[attr-defined] # a fixture
+    assert "ignoreip = %(default/ignoreip)s 10.0.0.0/8\n" in output("render")
+
+
+@pytest.mark.parametrize(
+    ("front", "parameters", "action"),
+    [
+        ("nothing", {}, "%(default/action)s"),
+        ("load-balancer", {"nginx": "x"}, "django-security-nginx[nginx=x]"),
+        ("aws", {"region": "r", "set4": "a", "set6": "b"}, "django-security-aws-waf[region=r, set4=a, set6=b]"),
+    ],
+)
+def test_action_for(front: str, parameters: dict[str, str], action: str) -> None:
+    """What stands in front decides where a ban takes effect."""
+    assert action_for(front, parameters) == action
+
+
+def test_action_lacks_a_parameter() -> None:
+    """An action without what it needs is refused, with what to write."""
+    with pytest.raises(CommandError, match=r"--front cloudflare needs --set cfzone=\.\.\. --set cftoken=\.\.\."):
+        output("render", "--front", "cloudflare")
+
+
+@pytest.mark.parametrize(
+    ("logtype", "line"),
+    [
+        ("file", 'django-security-report[log="/l"]'),
+        ("json", 'django-security-report[log="/l", form=json]'),
+        ("journal", None),
+    ],
+)
+def test_report(logtype: str, line: str | None) -> None:
+    """Bans are written back into a log file, in its form."""
+    lines = action_for("nothing", {}, report="/l", logtype=logtype).split("\n         ")
+    assert lines == ["%(default/action)s", line] if line else ["%(default/action)s"]
+
+
+def test_dry_run(tmp_path: Path) -> None:
+    """`install --dry-run` shows the differences and writes nothing."""
+    printed = output("--config", str(tmp_path), "install", "--dry-run")
+    assert ("+failregex = " in printed, list(tmp_path.iterdir())) == (True, [])
+
+
+def test_changes_leave_what_is_right(tmp_path: Path) -> None:
+    """A file that is as it should be is not written again."""
+    (tmp_path / "same").write_text("text")
+    found = changes(tmp_path, {"same": "text", "other": "text"})
+    assert [change.path.name for change in found] == ["other"]
+
+
+def test_create_log(tmp_path: Path) -> None:
+    """A new log can be read by its group and by nobody else; an old one is left alone."""
+    log = tmp_path / "django" / "security.log"
+    create_log(log)
+    mode = log.stat().st_mode & 0o777
+    log.write_text("a line\n")
+    create_log(log)
+    assert (mode, log.read_text()) == (0o640, "a line\n")
+
+
+def test_owner_of_a_new_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log and its directory belong to the site's user."""
+    owned: list[tuple[str, str, str | None]] = []
+    monkeypatch.setattr("shutil.chown", lambda path, user, group: owned.append((path.name, user, group)))
+    create_log(tmp_path / "django" / "security.log", "www-data:adm")
+    assert owned == [("django", "www-data", "adm"), ("security.log", "www-data", "adm")]
+
+
+EVENT = make_event(LOGIN_FAILED, ip="2001:db8::7", net="2001:db8::/64", surface="admin")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (render(EVENT), "Counted in mode normal, admin, aggressive."),
+        (render(EVENT), "key=ip bans 2001:db8::7, key=net bans 2001:db8::/64."),
+        (render(EVENT)[:85], "Counted, although the line is cut: login_failed of 2001:db8::7, "),
+        (render(make_event(LOGIN_FAILED)), "Not counted: the address is not proven, "),
+        (render(make_event(LOGIN, ip="203.0.113.7")), "Not counted: no mode of the filter counts this event."),
+        ("hello", "Not counted: not a security line: 'hello'."),
+        ("{", "Not counted: "),
+    ],
+)  # fmt: skip
+def test_explain(line: str, said: str) -> None:
+    """A line is explained in words."""
+    assert any(sentence.startswith(said) for sentence in explain(line)), explain(line)
+
+
+def test_explain_command() -> None:
+    """`explain LINE` prints the explanation."""
+    assert "Counted in mode" in output("explain", render(EVENT))
+
+
+def test_client_is_missing() -> None:
+    """Without Fail2ban the answer is how to get it."""
+    with pytest.raises(CommandError, match="no-such-client is not installed: apt-get install fail2ban"):
+        output("--client", "no-such-client", "status")
+
+
+def test_client_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hangs is not waited for."""
+    monkeypatch.setattr("security_logging.fail2ban.client.TIMEOUT", 0.1)
+    with pytest.raises(ClientError, match=r"did not answer within 0\.1 seconds"):
+        Client(["sleep"]).run("5")
+
+
+def fake_client(tmp_path: Path, script: str) -> str:
+    """Return a program that answers like fail2ban-client, as a shell script of `case "$*"` branches."""
+    path = tmp_path / "fail2ban-client"
+    path.write_text(f'#!/bin/sh\ncase "$*" in\n{script}\nesac\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_install_for_a_journal(tmp_path: Path) -> None:
+    """A journal needs no log file."""
+    log = tmp_path / "security.log"
+    output("--config", str(tmp_path), "--client", "true", "install", "--logtype", "journal", "--log", str(log))
+    assert ((tmp_path / "jail.d" / "django-security.conf").exists(), log.exists()) == (True, False)
+
+
+def test_reload_fails(tmp_path: Path) -> None:
+    """Files that pass Fail2ban's test but cannot be loaded are taken back, and the server loads the old ones again."""
+    script = f'ping) echo "Server replied: pong";;\nreload) echo reload >> {tmp_path}/calls; echo no >&2; exit 1;;'
+    log = str(tmp_path / "security.log")
+    with pytest.raises(CommandError, match=r"could not load our files; they were taken back:\nno"):
+        output("--config", str(tmp_path), "--client", fake_client(tmp_path, script), "install", "--log", log)
+    calls = (tmp_path / "calls").read_text().split()
+    assert (list(tmp_path.rglob("*.conf")), calls) == ([], ["reload", "reload"])
+
+
+def test_old_files_are_put_back(tmp_path: Path) -> None:
+    """Files that Fail2ban refuses leave the old ones as they were."""
+    old = tmp_path / "filter.d" / "django-security.conf"
+    old.parent.mkdir()
+    old.write_text("old")
+    client = fake_client(tmp_path, f"-t) [ -e {tmp_path}/again ] && exit 1; touch {tmp_path}/again;;")
+    with pytest.raises(CommandError, match="refuses its configuration with our files"):
+        output("--config", str(tmp_path), "--client", client, "install", "--log", str(tmp_path / "security.log"))
+    assert [(path, path.read_text()) for path in tmp_path.rglob("*.conf")] == [(old, "old")]
