@@ -165,10 +165,11 @@ def fake_client(tmp_path: Path, script: str) -> str:
     return str(path)
 
 
-def test_install_for_a_journal(tmp_path: Path) -> None:
-    """A journal needs no log file."""
+@pytest.mark.parametrize("logtype", ["short", "journal", "docker"])
+def test_install_for_a_log_of_others(tmp_path: Path, logtype: str) -> None:
+    """What syslog, the journal or Docker write is not ours to create."""
     log = tmp_path / "security.log"
-    output("--config", str(tmp_path), "--client", "true", "install", "--logtype", "journal", "--log", str(log))
+    output("--config", str(tmp_path), "--client", "true", "install", "--logtype", logtype, "--log", str(log))
     assert ((tmp_path / "jail.d" / "django-security.conf").exists(), log.exists()) == (True, False)
 
 
@@ -191,3 +192,21 @@ def test_old_files_are_put_back(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="refuses its configuration with our files"):
         output("--config", str(tmp_path), "--client", client, "install", "--log", str(tmp_path / "security.log"))
     assert [(path, path.read_text()) for path in tmp_path.rglob("*.conf")] == [(old, "old")]
+
+
+def test_token_is_for_root_alone(tmp_path: Path) -> None:
+    """Jails that hold an API token can be read by their owner only, all other files by everybody."""
+    words = [
+        "--front",
+        "cloudflare",
+        "--set",
+        "cfzone=z",
+        "--set",
+        "cftoken=t",
+        "--log",
+        str(tmp_path / "security.log"),
+    ]
+    output("--config", str(tmp_path), "--client", "true", "install", *words)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "jail.d").iterdir()}
+    filters = {path.stat().st_mode & 0o777 for path in (tmp_path / "filter.d").iterdir()}
+    assert (modes, filters) == ({"django-security.conf": 0o600}, {0o644})

@@ -115,8 +115,9 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     try:
+        new.touch(0o600)
         new.write_text(text, encoding="utf-8")
-        new.chmod(0o644)
+        new.chmod(0o600 if "token=" in text else 0o644)  # an API token in the action is for root alone
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

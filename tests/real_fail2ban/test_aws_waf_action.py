@@ -181,8 +181,9 @@ def test_several_servers(waf: Waf) -> None:
 
 
 @pytest.fixture
-def script() -> ModuleType:
-    """The script as a module."""
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script as a module, without a __pycache__ beside what is shipped."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     spec = importlib.util.spec_from_file_location("aws_waf", SCRIPT)
     assert spec is not None
     assert spec.loader is not None

@@ -83,7 +83,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write(f"{len(wanted)} files would be written; nothing was changed.")
             return
-        if chosen.logtype != "journal":
+        if chosen.logtype in ("file", "json"):  # all others are written by somebody else
             create_log(Path(chosen.log), options["owner"])
         loaded = install(_client(options), wanted)
         self.stdout.write(f"{len(wanted)} files written to {options['config']}.")
