@@ -39,8 +39,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "stream_queue": ({"lifecycle"}, set()),
     "senders": ({"records"}, set()),
     "syslog": (
-        VOCABULARY
-        | {"datagrams", "formatters", "line_format", "record_context", "records", "senders", "stream_queue"},
+        VOCABULARY | {"datagrams", "formatters", "line_format", "record_context", "records", "senders", "stream_queue"},
         set(),
     ),
     "journald": (
@@ -63,17 +62,17 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "actor": ({"context"}, DJANGO),
     "surface": ({"conf"}, DJANGO),
     "client_ip": ({"addresses", "conf", "proxies"}, DJANGO | {"ipware"}),
+    "request_path": ({"surface"}, DJANGO),
+    "user_names": (VOCABULARY | {"conf"}, DJANGO),
+    "user_name_checks": ({"address_checks", "conf", "user_names"}, DJANGO),
     "cross_site": (set(), DJANGO),
     "request_id": ({"client_ip", "conf"}, DJANGO),
     "bait_paths": ({"conf"}, DJANGO),
     "flood": (VOCABULARY | {"conf"}, DJANGO),
-    "request_path": ({"surface"}, DJANGO),
-    "user_names": (VOCABULARY | {"conf"}, DJANGO),
-    "user_name_checks": ({"address_checks", "conf", "user_names"}, DJANGO),
     "logger": (
         VOCABULARY
-        | {"addresses", "client_ip", "conf", "context", "cross_site", "flood", "line_format", "request_id"}
-        | {"request_path", "signals", "surface", "user_names"},
+        | {"addresses", "client_ip", "conf", "context", "cross_site", "flood", "line_format", "request_id", "signals"}
+        | {"request_path", "surface", "user_names"},
         DJANGO,
     ),
     "accounts": (VOCABULARY | {"actor", "logger"}, DJANGO),
@@ -92,6 +91,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "address_checks": ({"addresses", "conf", "proxies"}, DJANGO),
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),
     "log_checks": ({"conf", "formatters", "handlers"}, DJANGO),
+    "logging_checks": ({"log_checks"}, DJANGO),
     "log_filters": ({"context", "logger", "records", "request_id", "streams"}, DJANGO),
     "sentry": (VOCABULARY | {"formatters"}, {"sentry_sdk"}),
     "memory": (set(), set()),
@@ -99,7 +99,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "request_checks": ({"address_checks", "bait_paths", "conf", "unsignalled"}, DJANGO),
     "checks": (
         VOCABULARY
-        | {"address_checks", "conf", "event_checks", "log_checks", "request_checks", "surface", "user_name_checks"},
+        | {"address_checks", "conf", "event_checks", "log_checks", "request_checks", "surface"}
+        | {"user_name_checks"},
         DJANGO,
     ),
     "apps": (
@@ -111,6 +112,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "reading": (VOCABULARY | {"ecs", "line_format"}, set()),
     "selection": (VOCABULARY | {"addresses"}, set()),
     "tally": (VOCABULARY, set()),
+    # Looks at everything, and asks the optional parts only where they are used.
+    "doctor": (
+        VOCABULARY
+        | {"addresses", "client_ip", "conf", "fail2ban", "logger", "proxies", "reading", "records"}
+        | {"request_checks", "sinks", "unsignalled"},
+        DJANGO,
+    ),
     # Each integration knows the one package that it is for.
     "integrations": (VOCABULARY | {"conf", "context", "logger", "surface"}, ANYTHING),
     # The only importer of boto3 and watchtower: they open connections and take a second to load.
@@ -123,7 +131,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         VOCABULARY
         | {"addresses", "checks", "client_ip", "cloudwatch", "conf", "ecs", "fail2ban", "formatters", "handlers"}
         | {"line_format", "logger", "logging_config", "proxies", "surface"}
-        | {"reading", "selection", "sinks", "tally"},
+        | {"doctor", "reading", "selection", "sinks", "tally"},
         DJANGO,
     ),
 }
