@@ -1,0 +1,1 @@
+"""The doctor: whether everything is wired, and what nobody would see."""

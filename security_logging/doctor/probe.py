@@ -1,0 +1,75 @@
+"""One event, written and looked for in each file: the proof that a line arrives."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from security_logging import reading
+from security_logging.doctor.findings import Finding, error, ok, unknown
+from security_logging.event_types import DRILL
+from security_logging.logger import is_wanted, log_event
+from security_logging.sinks import Sink, sinks
+
+SECONDS = 2.0  # for a line to arrive; the handlers write it before log_event returns
+_TAIL = 262_144  # bytes of a busy log that are searched
+
+
+def of_pipeline() -> Iterator[Finding]:
+    """Write a `drill` event and follow it through each file."""
+    files = [sink for sink in sinks() if sink.path is not None]
+    missing = [sink.path for sink in files if sink.path is not None and _would_be_roots(sink.path)]
+    if missing:
+        hint = "Run this as the web server's user, or create the file first."
+        yield unknown("probe", f"{missing[0]} does not exist yet and would belong to root", hint)
+        return
+    if not is_wanted(DRILL):
+        yield unknown("probe", "SECURITY_LOGGING_EVENTS switches the event drill off")
+        return
+    event = log_event(DRILL, step="doctor", detail="Probe of manage.py security_doctor.")
+    for sink in files:
+        yield _arrived(sink, "" if event is None else event.id)
+
+
+def _arrived(sink: Sink, event_id: str) -> Finding:
+    path = sink.path or Path()
+    deadline = time.monotonic() + SECONDS
+    line = _find(path, event_id)
+    while line is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+        line = _find(path, event_id)
+    if line is None:
+        hint = "See what the handler says on standard error; try: touch as the web server's user."
+        return error("probe.lost", f"The probe event did not arrive in {path}.", hint)
+    if sink.is_readable and not _is_event(line):
+        hint = "Give the handler one of our formatters alone, and let no other program write into the file."
+        return error("probe.damaged", f"The probe event arrived in {path}, but not as a line that can be read.", hint)
+    return ok("probe", f"The probe event {event_id} arrived in {path}.")
+
+
+def _find(path: Path, event_id: str) -> str | None:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            lines = file.read(_TAIL).split(b"\n")
+    except OSError:
+        return None
+    found = [line for line in lines if event_id and event_id.encode() in line]
+    return found[-1].decode("ascii", "backslashreplace") if found else None
+
+
+def _is_event(line: str) -> bool:
+    try:
+        reading.parse(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _would_be_roots(path: Path) -> bool:
+    """Tell whether the handler would create a file that the web server's user could then not write."""
+    if path.exists() or os.geteuid() != 0 or not path.parent.is_dir():
+        return False
+    return path.parent.stat().st_uid != 0

@@ -1,0 +1,57 @@
+"""The doctor's words: one screen of text, or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from security_logging.doctor.findings import Chapter, Level, exit_status
+from security_logging.doctor.inventory import Row
+from security_logging.records import visible
+
+_MARKS = {Level.OK: ("32", "ok"), Level.NOTE: ("36", "--"), Level.UNKNOWN: ("36", "??"), Level.WARNING: ("33", "!!"),
+          Level.ERROR: ("31", "XX")}  # fmt: skip
+_VERDICTS = (
+    "Everything is wired.",
+    "It works; the warnings (!!) say what could be better.",
+    "Events are lost, or the wrong address could be banned: see the errors (XX).",
+)
+_COLUMNS = ("event", "sink", "place", "format", "access", "retention", "counted")
+
+Paint = Callable[[str, str], str]  # of a colour's ANSI code and a text
+
+
+def as_text(chapters: Sequence[Chapter], paint: Paint) -> str:
+    """Return the findings by chapter, each on a line, with what to do below it."""
+    lines: list[str] = []
+    for chapter in chapters:
+        lines.append(paint("1", chapter.title))
+        for finding in chapter.findings:
+            code, mark = _MARKS[finding.level]
+            lines.append(f"  {paint(code, mark)} {visible(finding.message)}")
+            if finding.hint:
+                lines.append(f"     {paint('2', visible(finding.hint))}")
+    return "\n".join([*lines, "", _VERDICTS[exit_status(chapters)]])
+
+
+def as_json(chapters: Sequence[Chapter]) -> str:
+    """Return the findings, and the exit status, as one JSON object."""
+    found = [
+        {"chapter": chapter.title, "name": f.name, "level": f.level.value, "message": f.message, "hint": f.hint}
+        for chapter in chapters
+        for f in chapter.findings
+    ]
+    return json.dumps({"status": exit_status(chapters), "findings": found}, indent=2)
+
+
+def inventory_as_text(rows: Sequence[Row]) -> str:
+    """Return the inventory as a table in Markdown, which an auditor can keep."""
+    cells = [list(_COLUMNS), *([str(getattr(row, name)) for name in _COLUMNS] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [f"| {' | '.join(map(str.ljust, line, widths))} |" for line in cells]
+    return "\n".join([lines[0], f"| {' | '.join('-' * width for width in widths)} |", *lines[1:]])
+
+
+def inventory_as_json(rows: Sequence[Row]) -> str:
+    """Return the inventory as a JSON list, a row for each event type in each sink."""
+    return json.dumps([row.as_dict() for row in rows], indent=2)

@@ -1,0 +1,47 @@
+"""CloudWatch, where it is used: can it be reached, and how late is it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from security_logging.conf import PREFIX, conf
+from security_logging.doctor.findings import Finding, ok, unknown, warning
+from security_logging.sinks import sinks
+
+_HINT = "See manage.py security_cloudwatch status."
+_PART = "security_logging.cloudwatch"  # imported by name, since it needs boto3 and watchtower, which are optional
+
+
+def is_used() -> bool:
+    """Tell whether the project sends its log to CloudWatch: by the handler, or by settings for the shipper."""
+    has_handler = any(type(sink.handler).__module__.startswith(f"{_PART}.") for sink in sinks())
+    return has_handler or any(name.startswith(f"{PREFIX}CLOUDWATCH_") for name in dir(settings))
+
+
+def of_cloudwatch() -> Iterator[Finding]:
+    """Ask CloudWatch what it has of us, if it is used at all."""
+    if not is_used():
+        yield ok("cloudwatch.unused", "CloudWatch is not used.")
+        return
+    try:
+        local, remote = _status()
+    except Exception as problem:  # noqa: BLE001 (no credentials, no region, no package: all the same to the reader)
+        yield unknown("cloudwatch", f"CloudWatch cannot be asked: {type(problem).__name__}: {problem}", _HINT)
+        return
+    for sentence in import_string(f"{_PART}.status.problems")(local, remote):
+        yield warning("cloudwatch.problem", sentence, _HINT)
+    if "error" not in remote:
+        yield ok(
+            "cloudwatch", f"{remote['group']}: the last event there is {remote['last_event_seconds']} seconds old."
+        )
+
+
+def _status() -> tuple[dict[str, Any], dict[str, Any]]:
+    local = import_string(f"{_PART}.status.local_status")(Path(conf.CLOUDWATCH_FILE))
+    logs = import_string(f"{_PART}.credentials.connect")("logs")
+    return local, import_string(f"{_PART}.status.remote_status")(logs, import_string(f"{_PART}.names.log_group")())

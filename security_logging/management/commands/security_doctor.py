@@ -1,0 +1,58 @@
+"""`manage.py security_doctor`: is everything wired, and what would nobody see."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from security_logging.doctor import inventory, report
+from security_logging.doctor.examination import examine
+from security_logging.doctor.findings import exit_status
+from security_logging.formatters import ConsoleFormatter
+
+_EXAMPLES = """\
+examples:
+  manage.py security_doctor                     one screen; as root it can ask Fail2ban too
+  manage.py security_doctor --json --no-write   for monitoring: nothing is written
+  manage.py security_doctor --inventory         the log inventory for an auditor (OWASP ASVS 5, V16.1.1)
+
+Exit status: 0 there is nothing to do; 1 it works, with warnings; 2 events are lost, or the wrong address could be
+banned. It writes one event, `drill`, and looks for it in each file; and `wrong_address_suspected` when most events of
+the last day name one address that looks like a proxy.
+"""
+
+
+class Command(BaseCommand):
+    """Examine the set-up; works without the database."""
+
+    help = "Say whether security logging is wired from end to end, and which events nobody would see."
+    requires_system_checks = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        """Keep the line ends of the examples."""
+        arguments = {"epilog": _EXAMPLES, "formatter_class": RawDescriptionHelpFormatter, **kwargs}
+        return super().create_parser(prog_name, subcommand, **arguments)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        parser.add_argument("--no-write", action="store_true", help="write no event: no probe, no suspicion")
+        parser.add_argument(
+            "--inventory", action="store_true", help="print which events go where, and how long they stay"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Examine, print, and end with the exit status."""
+        if options["inventory"]:
+            write = report.inventory_as_json if options["json"] else report.inventory_as_text
+            self.stdout.write(write(inventory.rows()))
+            return
+        chapters = examine(write=not options["no_write"])
+        wants_color = options["force_color"] or (self.stdout.isatty() and not os.environ.get("NO_COLOR"))
+        painter = ConsoleFormatter(color=wants_color and not options["no_color"])
+        self.stdout.write(report.as_json(chapters) if options["json"] else report.as_text(chapters, painter.paint))
+        sys.exit(exit_status(chapters))

@@ -1,0 +1,103 @@
+"""A healthy set-up of the security log, to be broken by a test in one place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from security_logging.doctor import jails, probe
+from security_logging.fail2ban.client import ClientError, JailStatus
+from security_logging.fail2ban.render import render_filter
+from security_logging.formatters import SecurityLineFormatter
+from security_logging.handlers import SecurityFileHandler
+
+_numbers = count()
+GIGABYTES = 50
+
+
+class FakeFail2ban:
+    """Answers as a Fail2ban would whose only jail is django-auth."""
+
+    def __init__(self, log: Path) -> None:
+        self.read: tuple[str, ...] = (str(log),)
+        self.running = ["sshd", "django-auth"]
+        self.acts = True
+        self.problem = ""
+
+    def jails(self) -> list[str]:
+        if self.problem:
+            raise ClientError(self.problem)
+        return self.running
+
+    def status(self, jail: str) -> JailStatus:
+        return JailStatus(jail, 0, 0, 0, 0, self.read, ())
+
+    def run(self, *words: str) -> str:
+        answers = {"maxretry": "5\n", "actions": "The jail has the following actions:" if self.acts else "No actions"}
+        return answers[words[-1]]
+
+
+@dataclass
+class Patient:
+    """Everything that the doctor looks at."""
+
+    log: Path
+    configuration: Path
+    logger: logging.Logger
+    handler: logging.Handler
+    fail2ban: FakeFail2ban
+    monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def filter(self) -> Path:
+        """The installed filter."""
+        return self.configuration / "filter.d" / "django-security.conf"
+
+    def free(self, megabytes: int) -> None:
+        """Let the disk have that much room."""
+        usage = type("Usage", (), {"free": megabytes * 1_000_000})
+        self.monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+
+    def use(self, handler: logging.Handler, formatter: logging.Formatter | None) -> None:
+        """Let the logger have this handler alone."""
+        self.logger.removeHandler(self.handler)
+        self.handler = handler
+        handler.setFormatter(formatter)
+        self.logger.addHandler(handler)
+
+
+@contextmanager
+def healthy(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patient]:
+    """
+    Yield a patient without any complaint; it is gone after the block.
+
+    Enter it inside the test: pytest adds its own handlers to loggers that it finds when a test begins.
+    """
+    log, name = directory / "log" / "security.log", f"patient{next(_numbers)}"
+    log.parent.mkdir(mode=0o750)
+    log.touch(mode=0o640)
+    log.chmod(0o640)
+    (directory / "fail2ban" / "filter.d").mkdir(parents=True)
+    logger = logging.getLogger(name)
+    logger.propagate = False
+    logger.setLevel("INFO")
+    patient = Patient(log, directory / "fail2ban", logger, logging.NullHandler(), FakeFail2ban(log), monkeypatch)
+    patient.filter.write_text(render_filter(), encoding="utf-8")
+    patient.use(SecurityFileHandler(log), SecurityLineFormatter())
+    patient.free(GIGABYTES * 1000)
+    monkeypatch.setattr(probe, "SECONDS", 0)  # what is lost need not be waited for
+    monkeypatch.setattr(jails, "CONFIGURATION", patient.configuration)
+    monkeypatch.setattr(jails, "Client", lambda: patient.fail2ban)
+    with override_settings(SECURITY_LOGGING_LOGGER_NAME=name):
+        yield patient
+    patient.handler.close()
+    logger.propagate = True
+    logger.handlers.clear()
