@@ -5,7 +5,10 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 from weakref import WeakSet
 
@@ -26,6 +29,9 @@ class Finishing(Protocol):
         """Let go what belongs to the parent process."""
 
 
+_IMPORT_SECONDS = 10.0  # for which a fork waits; boto3 takes one or two, on a busy machine
+_locks = {"import": threading.Lock()}
+_forking = threading.local()
 _watched: WeakSet[Finishing] = WeakSet()
 
 
@@ -47,10 +53,36 @@ def finish_all() -> None:
             queue.finish(deadline)
 
 
+@contextmanager
+def importing() -> Iterator[None]:
+    """
+    Let no thread of this process fork inside the block, for as long as that can be waited for.
+
+    A child that is made while another thread imports a module inherits half of it, and nobody who would finish it:
+    gunicorn and Celery fork their workers in the very second in which they write their first log record.
+    """
+    with _locks["import"]:
+        yield
+
+
 def _forget_all() -> None:
     for queue in list(_watched):
         queue.forget()
     _watched.clear()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+def _before_fork() -> None:
+    _forking.has_lock = _locks["import"].acquire(timeout=_IMPORT_SECONDS)
+
+
+def _after_fork() -> None:
+    if _forking.has_lock:
+        _locks["import"].release()
+
+
+def _begin_as_child() -> None:
+    _locks["import"] = threading.Lock()  # whoever may hold the old one is not in this process
+    _forget_all()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_as_child)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  # a name is looked up in the background, where a fork could cut its import in two
 import ipaddress
 import logging
 import re

@@ -123,7 +123,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "integrations": (VOCABULARY | {"conf", "context", "logger", "surface"}, ANYTHING),
     # The only importer of boto3 and watchtower: they open connections and take a second to load.
     "cloudwatch": (
-        VOCABULARY | {"conf", "ecs", "formatters", "handlers", "logger"},
+        VOCABULARY | {"conf", "ecs", "formatters", "handlers", "lifecycle", "logger"},
         DJANGO | {"boto3", "botocore", "watchtower"},
     ),
     # Commands stand above everything but what serves requests.

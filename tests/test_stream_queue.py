@@ -283,6 +283,48 @@ def test_finalizers_of_forking_libraries(monkeypatch: pytest.MonkeyPatch) -> Non
     assert lifecycle.finish_all in registered
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_fork_during_an_import() -> None:
+    """A fork waits while another thread imports: the child would inherit half a module."""
+    imported = threading.Event()
+    began = threading.Event()
+
+    def load() -> None:
+        with lifecycle.importing():
+            began.set()
+            time.sleep(0.2)
+            imported.set()
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    began.wait(5)
+
+    def work() -> None:
+        assert imported.is_set()
+        with lifecycle.importing():
+            pass
+
+    status = in_child(work)
+    thread.join()
+    with lifecycle.importing():
+        assert status == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_fork_during_an_endless_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork does not wait for ever, and takes no lock that is another's."""
+    monkeypatch.setattr(lifecycle, "_IMPORT_SECONDS", 0.01)
+
+    def work() -> None:
+        with lifecycle.importing():
+            pass
+
+    with lifecycle.importing():
+        assert in_child(work) == 0
+    with lifecycle.importing():
+        pass
+
+
 def test_pause_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that stays away is asked ever less often, at last every 30 seconds."""
     made = StreamQueue(refused, lambda rest: None)

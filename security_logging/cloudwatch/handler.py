@@ -9,9 +9,9 @@ import time
 from security_logging.cloudwatch import own_traffic
 from security_logging.cloudwatch.checks import register_checks
 from security_logging.cloudwatch.counts import Counts
-from security_logging.cloudwatch.lifecycle import DEADLINE
 from security_logging.cloudwatch.pipeline import Pipeline
 from security_logging.formatters import ECSFormatter, event_of
+from security_logging.lifecycle import DEADLINE
 
 
 class CloudWatchHandler(logging.Handler):

@@ -7,9 +7,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from security_logging.cloudwatch import lifecycle, names, own_traffic
+from security_logging import lifecycle
+from security_logging.cloudwatch import names, own_traffic
 from security_logging.cloudwatch.batches import LogEvent
 from security_logging.cloudwatch.counts import Counts
 from security_logging.cloudwatch.credentials import connect
@@ -44,7 +45,7 @@ class Pipeline:
         self._group = names.log_group()
         self._limit = conf.CLOUDWATCH_QUEUE_LIMIT
         self._interval = conf.CLOUDWATCH_INTERVAL
-        self._sender = Sender(connect)
+        self._sender = Sender(_connect)
         self._store = Store(directory, conf.CLOUDWATCH_SPOOL_LIMIT, self.counts)
         self._reporter = Reporter("cloudwatch_handler", self.counts)
         self._streams: dict[str, str] = {}
@@ -109,7 +110,8 @@ class Pipeline:
         own_traffic.mark(True)
         try:
             # Here and not above: watchtower imports boto3, which no request shall wait for.
-            from security_logging.cloudwatch.courier import Courier
+            with lifecycle.importing():
+                from security_logging.cloudwatch.courier import Courier
 
             courier = Courier(self._group, self._settle)
             while not (self._stopping and not self._pending):
@@ -176,3 +178,8 @@ class Pipeline:
     def _named(self, logger_name: str) -> str:
         stream = self._streams[logger_name] = names.log_stream(logger_name)
         return stream
+
+
+def _connect() -> Any:
+    with lifecycle.importing():  # boto3 imports more when it makes a client
+        return connect()

@@ -16,7 +16,8 @@ from django.test import override_settings
 
 from cloudwatch.fault_endpoint import FaultEndpoint, refusing_url
 from cloudwatch.site_process import wait_until
-from security_logging.cloudwatch import CloudWatchHandler, courier, lifecycle, own_traffic, sender
+from security_logging import lifecycle
+from security_logging.cloudwatch import CloudWatchHandler, courier, own_traffic, sender
 from security_logging.cloudwatch.counts import Counts
 from security_logging.event_types import LOGIN, LOGIN_FAILED
 from security_logging.logger import log_event
