@@ -34,6 +34,16 @@ def test_no_mail() -> None:
     assert ("mail_admins" in config["handlers"], "require_debug_false" in config["filters"]) == (False, False)
 
 
+@pytest.mark.parametrize(("profile", "streams"), [("cloudwatch", None), ("file", "security")])
+def test_nowhere_else(profile: str, streams: str | None) -> None:
+    """Where nothing is left for the server itself, it writes to its terminal."""
+    config = gunicorn_logging(profile, streams=streams)
+    assert (config["loggers"]["gunicorn.error"]["handlers"], "security_cloudwatch" in config["handlers"]) == (
+        ["security_console"],
+        False,
+    )
+
+
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without profiles the environment decides."""
     monkeypatch.setenv("SECURITY_LOGGING_PROFILE", "json")

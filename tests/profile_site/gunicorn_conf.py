@@ -1,0 +1,8 @@
+"""The configuration file of gunicorn."""
+
+from __future__ import annotations
+
+from profile_site.options import configured
+from security_logging.servers import gunicorn_logging
+
+logconfig_dict = configured(gunicorn_logging)

@@ -1,0 +1,26 @@
+"""A Celery application whose broker is a directory."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from celery import Celery  # type: ignore[import-untyped]  # it has none
+
+from security_logging import celery as security_celery
+from security_logging import log_event
+
+logger = logging.getLogger("shop.tasks")
+security_celery.connect()
+_queue = Path(os.environ.get("TEST_DIRECTORY", "/nonexistent")) / "queue"
+app = Celery("tasks", broker="filesystem://")
+app.conf.broker_transport_options = {"data_folder_in": str(_queue), "data_folder_out": str(_queue)}
+app.conf.broker_connection_retry_on_startup = True
+
+
+@app.task(name="speak")  # type: ignore[untyped-decorator]  # Celery has no types
+def speak(number: int) -> None:
+    """Log what the page logs."""
+    logger.info("order-%d", number)
+    log_event("login_failed", ip="203.0.113.7", user=f"user-{number}")
