@@ -165,6 +165,12 @@ class Settings:
         "Lines of one address and event type that are written in a window, if they differ in the path alone; further "
         "ones become one line with count=.",
     )
+    PRIOR_FAILURES_WINDOW = Setting[int](
+        0,
+        "int",
+        "Seconds for which failed logins are counted in Django's cache, so that a login says how many there were before "
+        "it; 0: not counted.",
+    )
 
     # CloudWatch (security_logging.cloudwatch); read only where it is used.
     CLOUDWATCH_LOG_GROUP = Setting[str](

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 
+from security_logging import prior_failures
 from security_logging.actor import key_of, name_of
 from security_logging.event_types import LOGIN, LOGIN_FAILED, LOGOUT
 from security_logging.logger import attempt, log_event
@@ -29,8 +30,15 @@ def connect() -> None:
 
 def on_user_logged_in(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
     """Log that the user logged in."""
-    backend = partial(getattr, user, "backend", None)
-    log_event(LOGIN, request, user=partial(name_of, user), user_id=partial(key_of, user), backend=backend)
+    name = partial(name_of, user)
+    log_event(
+        LOGIN,
+        request,
+        user=name,
+        user_id=partial(key_of, user),
+        backend=partial(getattr, user, "backend", None),
+        prior_failures=partial(prior_failures.before_login, name, request),
+    )
 
 
 def on_user_logged_out(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
@@ -46,7 +54,9 @@ def on_user_login_failed(
     **kwargs: object,
 ) -> None:
     """Log that the credentials were refused; of them only the user name is ever read."""
-    log_event(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=partial(typed_name, credentials or {}))
+    name = partial(typed_name, credentials or {})
+    event = log_event(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=name)
+    attempt("prior_failures", partial(prior_failures.count, name, event), None)
 
 
 def _is_somebody(user: Any) -> bool:

@@ -78,7 +78,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "accounts": (VOCABULARY | {"actor", "logger"}, DJANGO),
     "privileges": (VOCABULARY | {"accounts", "actor", "logger"}, DJANGO),
     "admin_log": (VOCABULARY | {"actor", "logger"}, DJANGO),
-    "receivers": (VOCABULARY | {"actor", "conf", "context", "logger", "surface"}, DJANGO),
+    "prior_failures": (VOCABULARY | {"client_ip", "conf", "context", "logger"}, DJANGO),
+    "receivers": (VOCABULARY | {"actor", "conf", "context", "logger", "prior_failures", "surface"}, DJANGO),
     # What no signal tells: seen in the answer, or in a record that Django writes.
     "account_views": (set(), DJANGO),
     "attempts": (VOCABULARY | {"actor", "cross_site", "logger", "receivers"}, DJANGO),

@@ -1,0 +1,62 @@
+"""How many logins of a user or an address failed before one succeeded, counted in Django's cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.core.cache import cache
+
+from security_logging import client_ip
+from security_logging.conf import conf
+from security_logging.context import current_request
+from security_logging.fields import UNKNOWN
+from security_logging.logger import plain_request
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from security_logging.events import SecurityEvent
+
+USER, ADDRESS = "user", "address"
+
+
+def count(user: Callable[[], str | None], event: SecurityEvent | None) -> None:
+    """
+    Count a failed login for its user, attacker-controlled, and its address.
+
+    Does nothing unless SECURITY_LOGGING_PRIOR_FAILURES_WINDOW is set. What an attacker can fill is bounded by that
+    time and by the cache, which forgets the oldest entries.
+    """
+    if not conf.PRIOR_FAILURES_WINDOW or event is None:
+        return
+    name = user()
+    for kind, value in ((USER, name), (ADDRESS, event.address)):
+        if value and value != UNKNOWN:
+            key = _key(kind, value)
+            cache.add(key, 0, conf.PRIOR_FAILURES_WINDOW)
+            cache.incr(key)
+
+
+def before_login(user: Callable[[], str], request: HttpRequest | None) -> int | None:
+    """
+    Return how many logins failed before this one, for its user or its address, whichever is more; forget the user's.
+
+    The address keeps its count: who breaks into one account goes on with the next. None when failures are not counted.
+    """
+    if not conf.PRIOR_FAILURES_WINDOW:
+        return None
+    keys = [_key(USER, user())]
+    served = plain_request(request) or current_request()
+    address = client_ip.resolve(served).address if served is not None else None
+    if address is not None:
+        keys.append(_key(ADDRESS, str(address)))
+    found = cache.get_many(keys)
+    cache.delete(keys[0])
+    return max(map(int, found.values()), default=0)
+
+
+def _key(kind: str, value: str) -> str:
+    # A digest: user names may hold what a cache refuses in a key, and nobody needs to read them there.
+    return f"security_logging.failures.{kind}.{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:32]}"
