@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from django.conf import settings
 from django.core import checks
 
-from security_logging import address_checks, event_checks, log_checks, request_checks, user_name_checks
+from security_logging import address_checks, event_checks, log_checks, logging_checks, request_checks, user_name_checks
 from security_logging.address_checks import Problem
 from security_logging.conf import PREFIX, Settings, conf, declared
 from security_logging.surface import ADMIN, API, SITE
@@ -47,6 +47,10 @@ DECLARED = (
     Declared("E202", "SECURITY_LOGGING_USER_NAMES or _UNKNOWN_USER_NAMES is no way to write user names."),
     Declared("E203", "SECURITY_LOGGING_KNOWN_USERS is neither True nor False."),
     Declared("E204", "SECURITY_LOGGING_HASH_KEY is no key."),
+    Declared("E301", "LOGGING, or a logger or formatter in it, has a key that means nothing there."),
+    Declared("E302", "A handler in LOGGING has a key that its class does not know."),
+    Declared("E303", "A handler in LOGGING writes its file to where the web server serves files from."),
+    Declared("E304", "Two handlers in LOGGING write one file, and one of them rotates it under the other."),
     Declared("W001", "SECURITY_LOGGING_TRUSTED_PROXIES trusts more than any proxy needs."),
     Declared("W002", "The published ranges of a trusted preset are old."),
     Declared("W003", "SECURITY_LOGGING_BANNABLE_NETWORKS lists a network for which it decides nothing."),
@@ -61,12 +65,15 @@ DECLARED = (
     Declared("W103", "An entry of SECURITY_LOGGING_BAIT_PATHS_REMOVE is not in the shipped list."),
     Declared("W104", "SECURITY_LOGGING_FLOOD_LINES or _FLOOD_ADDRESS_LINES leaves Fail2ban too few lines."),
     Declared("W201", "SECURITY_LOGGING_EVENTS switches off what Fail2ban counts."),
+    Declared("W301", "LOGGING silences every logger that exists by the time it is read."),
+    Declared("W302", "A record reaches one handler twice: by its logger and by the one above."),
 )
 
 
 def register() -> None:
     """Register the checks with Django; those of the log's set-up run with `check --deploy`."""
     checks.register(check_settings, checks.Tags.security)
+    checks.register(check_logging, checks.Tags.security)
     checks.register(check_log, checks.Tags.security, deploy=True)
 
 
@@ -90,9 +97,20 @@ def check_settings(app_configs: object = None, **kwargs: object) -> list[checks.
     ]
 
 
+def check_logging(app_configs: object = None, **kwargs: object) -> list[checks.CheckMessage]:
+    """Check the LOGGING setting for mistakes that Python does not tell."""
+    found = logging_checks.findings(settings.LOGGING, getattr(settings, "SETTINGS_MODULE", None))
+    return [_message(finding) for finding in found]
+
+
 def check_log(app_configs: object = None, **kwargs: object) -> list[checks.CheckMessage]:
     """Check where the security logger writes to."""
-    return [checks.Warning(f.message, hint=f.hint, id=f"security_logging.{f.id}") for f in log_checks.findings()]
+    return [_message(finding) for finding in log_checks.findings()]
+
+
+def _message(finding: log_checks.Finding) -> checks.CheckMessage:
+    kind: Callable[..., checks.CheckMessage] = checks.Error if finding.id.startswith("E") else checks.Warning
+    return kind(finding.message, hint=finding.hint, id=_id(finding.id))
 
 
 def _trusted_proxies() -> list[Problem]:

@@ -100,7 +100,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "request_checks": ({"address_checks", "bait_paths", "conf", "unsignalled"}, DJANGO),
     "checks": (
         VOCABULARY
-        | {"address_checks", "conf", "event_checks", "log_checks", "request_checks", "surface"}
+        | {"address_checks", "conf", "event_checks", "log_checks", "logging_checks", "request_checks", "surface"}
         | {"user_name_checks"},
         DJANGO,
     ),

@@ -57,6 +57,12 @@ ELSEWHERE = {
     "W023": "test_log_checks.py",
     "W024": "test_log_checks.py",
     "W025": "test_log_checks.py",
+    "E301": "test_logging_checks.py",
+    "E302": "test_logging_checks.py",
+    "E303": "test_logging_checks.py",
+    "E304": "test_logging_checks.py",
+    "W301": "test_logging_checks.py",
+    "W302": "test_logging_checks.py",
     "W101": "test_request_checks.py",
     "W102": "test_request_checks.py",
 }
