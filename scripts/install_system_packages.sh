@@ -13,6 +13,7 @@ readonly DEFAULT_PACKAGES=(
   python3-systemd              # Fail2ban reads the journal
   nftables iptables iproute2   # bans that really cut traffic, in network namespaces of the tests' own
   logrotate                    # the log is renamed under running workers
+  rsyslog                      # reads our syslog messages; only started by the tests, on ports of their own
 )
 # Package scripts ask this program before they start a service; 101 means no. See invoke-rc.d(8).
 readonly POLICY=/usr/sbin/policy-rc.d
