@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from security_logging.cloudwatch.courier import Courier
 
 _OVERFLOW = 200  # events that go to the spool together when the memory is full: one write for all
+_POLITE = 50  # events that are handed over at a stretch
 _POLL = 0.005  # seconds; no lock or condition of the standard library survives both gevent and a fork
 PIPELINE_STREAM = "pipeline"  # stands for {function} in the stream of the heartbeats
 
@@ -126,8 +127,12 @@ class Pipeline:
         self._wake.wait(self._interval)
         self._wake.clear()
         # What watchtower holds is bounded too; the rest stays where a full memory can be spooled from.
+        taken = 0
         while len(self._pending) - len(self._queue) < self._limit and (waiting := self._next()):
             courier.take(waiting)
+            taken += 1
+            if taken % _POLITE == 0:
+                time.sleep(0)  # other threads get their turn now; Python would let them wait for 5 ms
         courier.flush()
         if not self._stopping and self._sender.is_available:
             self._store.replay(self._sender)
