@@ -131,13 +131,16 @@ class PrivateFail2ban:
     """
     A Fail2ban server of its own in a configuration directory, as a context manager.
 
-    `prefix` runs the server below another program, for a network namespace.
+    `prefix` runs the server below another program, for a network namespace; `environment` is added to its own.
     """
 
-    def __init__(self, directory: Path, *, prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, *, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
         """Take a directory that `write_config` or `copy_stock_config` has filled; nothing runs yet."""
         self.directory = directory
         self.prefix = prefix
+        self.environment = environment
 
     def __enter__(self) -> PrivateFail2ban:  # noqa: PYI034 - Self needs Python 3.11
         """Start the server."""
@@ -165,7 +168,7 @@ class PrivateFail2ban:
     def client(self, *words: str, check: bool = True) -> str:
         """Run fail2ban-client with `words` and return its output."""
         paths = ("-c", str(self.directory), "-s", f"{self.directory}/f2b.sock", "-p", f"{self.directory}/f2b.pid")
-        result = run(*self.prefix, "fail2ban-client", *paths, *words, check=check)
+        result = run(*self.prefix, "fail2ban-client", *paths, *words, env=self.environment, check=check)
         return result.stdout + result.stderr
 
     def start(self) -> None:
