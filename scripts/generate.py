@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the sources of this checkout, whatever is installed
 
-from scripts import fail2ban_samples, tables  # noqa: E402
+from scripts import captures, fail2ban_samples, tables  # noqa: E402
 from security_logging.fail2ban import render, report  # noqa: E402
 
 FILES: dict[str, Callable[[], str]] = {
@@ -25,6 +25,7 @@ FILES: dict[str, Callable[[], str]] = {
     "fail2ban/jail.d/django-security.conf": render.render_jails,
     "fail2ban/action.d/django-security-report.conf": report.render_report_action,
     "docs/events.md": tables.events_page,
+    "docs/images/console.svg": captures.console_svg,
     "tests/real_fail2ban/logs/django-security": fail2ban_samples.render,
 }
 # Tables inside pages that are otherwise written by hand, between <!-- generated: NAME --> and <!-- end -->.
@@ -34,6 +35,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": tables.settings,
     "checks": tables.checks,
     "modes": tables.modes,
+    "text_formats": captures.text_formats,
+    "json_form": captures.json_form,
 }
 _TABLE = re.compile(r"(<!-- generated: (?P<name>[a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
