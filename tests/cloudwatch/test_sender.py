@@ -222,6 +222,13 @@ def test_size_of_a_message(message: str) -> None:
     assert (len(receipt.refused), client.got) == (1, [])
 
 
+def test_largest_message() -> None:
+    """The largest message that a batch can hold is sent, alone."""
+    client = Client()
+    receipt = Sender(lambda: client).send(GROUP, STREAM, events("x" * MAX_MESSAGE_BYTES, "y"))
+    assert (len(receipt.sent), [len(batch) for batch in client.got]) == (2, [1, 1])
+
+
 def test_age() -> None:
     """An event older than 14 days is refused: CloudWatch would drop it."""
     client = Client()
