@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from log_records import EVENT, event_record, record
 from security_logging import event_types
 from security_logging.event_types import EVENT_TYPES
 from security_logging.events import make_event
@@ -29,7 +30,7 @@ from security_logging.sentry import sentry_options
 sentry_sdk.init(**sentry_options(dsn=os.environ["DSN"], environment="test", **OPTIONS))
 """
 PERSONAL = ("203.0.113.7", "alice", "/users/alice/", "curl/8")
-EVENT = """
+ATTEMPT = """
 log_event("login_failed", ip="203.0.113.7", reason="bad_credentials", surface="admin", user="alice",
           path="/users/alice/", agent="curl/8", method="POST")
 """
@@ -50,7 +51,7 @@ def sent(code: str, **options: Any) -> Sentry:
 @pytest.fixture(scope="module")
 def failed_login() -> Sentry:
     """Return what a failed login leaves in Sentry."""
-    return sent(EVENT)
+    return sent(ATTEMPT)
 
 
 def test_event_is_a_log(failed_login: Sentry) -> None:
@@ -76,7 +77,7 @@ def test_no_personal_data(failed_login: Sentry, text: str) -> None:
 
 def test_personal_data_on_request() -> None:
     """Who has to see it in Sentry can."""
-    ((_, attributes),) = sent(EVENT, personal_data=True).logs()
+    ((_, attributes),) = sent(ATTEMPT, personal_data=True).logs()
     names = ("source.ip", "user.name", "url.path", "user_agent.original")
     assert [attributes[name] for name in names] == list(PERSONAL)
 
@@ -110,7 +111,7 @@ except ValueError:
 @pytest.fixture(scope="module")
 def application_error() -> Sentry:
     """Return what an error of the application leaves in Sentry, after a failed login."""
-    return sent(_APPLICATION.replace("LOGIN", EVENT.replace("\n          ", " ")))
+    return sent(_APPLICATION.replace("LOGIN", ATTEMPT.replace("\n          ", " ")))
 
 
 def test_error_is_an_issue(application_error: Sentry) -> None:
@@ -161,6 +162,79 @@ def test_captured_exception() -> None:
         "sentry_sdk.capture_exception(ValueError('x'))"
     ).of_type("event")
     assert issue["request"] == {"method": "GET"}
+
+
+# The same, in this process and without the SDK: what each hook lets through.
+
+
+def issue(made: logging.LogRecord | None, found: dict[str, Any], **options: bool) -> Any:
+    """Return what becomes of an issue that the record would open."""
+    return sentry_options(**options)["before_send"](found, {"log_record": made})
+
+
+def test_hook_for_issues() -> None:
+    """Of an error nothing personal is left, of its extras nothing that is no plain value."""
+    found = {
+        "logentry": {"message": "order of %s", "formatted": "order of alice", "params": ["alice"]},
+        "extra": {"sys.argv": ["x"], "token": "hunter2", "cart": 7, "request": object()},
+        "user": {"email": "alice@example.com"},
+        "request": {"method": "GET", "cookies": {}},
+        "modules": {"django": "5.2"},
+    }
+    assert issue(record(), found) == {
+        "logentry": {"message": "order of %s"},
+        "extra": {"token": "[Filtered]", "cart": 7},
+        "request": {"method": "GET"},
+    }
+
+
+def test_hook_for_exceptions() -> None:
+    """What no logger has seen has no message that could be scrubbed."""
+    assert issue(None, {"exception": {"values": []}}) == {"exception": {"values": []}, "extra": {}, "request": {}}
+
+
+def test_hook_for_issues_with_personal_data() -> None:
+    """With personal data user and request stay; secrets do not."""
+    found = {"extra": {"token": "hunter2"}, "user": {"id": 7}, "request": {"url": "/"}}
+    assert issue(None, found, personal_data=True) == {**found, "extra": {"token": "[Filtered]"}}
+
+
+def test_hook_for_events() -> None:
+    """A failed login and what Django says of it open no issue; an alert does."""
+    alert = make_event(event_types.LOGGING_DEGRADED, sink="file", dropped=7)
+    made = [event_record(), record(name="django.security.DisallowedHost"), event_record(alert)]
+    found = [issue(each, {}) for each in made]
+    assert (found[:2], found[2]["logentry"]["message"]) == (
+        [None, None],
+        f"logging_degraded: {event_types.LOGGING_DEGRADED.meaning}",
+    )
+
+
+def test_hook_for_logs() -> None:
+    """A log of the application keeps its constant message and its plain attributes."""
+    attributes = {"sentry.message.template": "%s", "sentry.message.parameter.0": "alice", "user.id": 7, "cart": 7}
+    found = sentry_options()["before_send_log"]({"body": "alice", "attributes": attributes}, {})
+    assert found == {"body": "%s", "attributes": {"sentry.message.template": "%s", "cart": 7}}
+
+
+def test_hook_for_logs_of_events() -> None:
+    """The log of an event is its name and what may be said of it."""
+    attributes = {"security_event": EVENT, "sentry.origin": "x", "code.file.path": "/srv/shop/views.py"}
+    found = sentry_options()["before_send_log"]({"body": "line", "attributes": attributes}, {})
+    assert (found["body"], sorted(found["attributes"])) == (
+        "login_failed",
+        [
+            *("event.action", "event.code", "event.id", "event.outcome", "event.reason", "event.severity"),
+            *("labels.surface", "sentry.origin"),
+        ],
+    )
+
+
+def test_hook_for_breadcrumbs() -> None:
+    """A breadcrumb of an event is its name, that of a log record its constant message."""
+    keep = sentry_options()["before_breadcrumb"]
+    found = [keep({"message": "x"}, {"log_record": made}) for made in (event_record(), record("%s", "alice"))]
+    assert [crumb["message"] for crumb in found] == ["login_failed", "%s"]
 
 
 def test_options_win() -> None:
