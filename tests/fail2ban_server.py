@@ -144,7 +144,11 @@ class PrivateFail2ban:
 
     def __enter__(self) -> PrivateFail2ban:  # noqa: PYI034 - Self needs Python 3.11
         """Start the server."""
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # a server that refuses its jails still runs
+            self.stop()
+            raise
         return self
 
     def __exit__(
