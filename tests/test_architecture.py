@@ -128,11 +128,18 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         DJANGO | {"boto3", "botocore", "watchtower"},
     ),
     # Commands stand above everything but what serves requests.
+    # Attacks the site as a client would, and watches what becomes of it.
+    "drill": (
+        VOCABULARY
+        | {"addresses", "client_ip", "conf", "doctor", "fail2ban", "formatters", "handlers", "logger", "proxies"}
+        | {"reading", "records", "selection", "sinks", "surface"},
+        DJANGO,
+    ),
     "management": (
         VOCABULARY
         | {"addresses", "checks", "client_ip", "cloudwatch", "conf", "ecs", "fail2ban", "formatters", "handlers"}
         | {"line_format", "logger", "logging_config", "proxies", "surface"}
-        | {"doctor", "reading", "selection", "sinks", "tally"},
+        | {"doctor", "drill", "log_filters", "reading", "selection", "sinks", "tally"},
         DJANGO,
     ),
 }

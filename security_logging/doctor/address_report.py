@@ -64,7 +64,7 @@ def _direct(headers: dict[str, object]) -> Case:
 def _through_proxies() -> list[Case]:
     """Return a case for each trusted proxy that has an address; presets are known by their first."""
     entries = conf.TRUSTED_PROXIES if isinstance(conf.TRUSTED_PROXIES, list | tuple) else ()
-    return [_through(str(entry), peer) for entry in entries if (peer := _first_address(str(entry))) is not None]
+    return [_through(str(entry), peer) for entry in entries if (peer := first_address(str(entry))) is not None]
 
 
 def _typical() -> list[Case]:
@@ -84,9 +84,10 @@ def _through(name: str, peer: str) -> Case:
     return Case(title, {"REMOTE_ADDR": peer, meta_key(header): value})
 
 
-def _first_address(entry: str) -> str | None:
+def first_address(entry: str) -> str | None:
+    """Return an address that an entry of TRUSTED_PROXIES trusts, "" for a unix socket, None for what is nothing."""
     if entry in PRESETS:
-        return _first_address(PRESETS[entry].networks[0])
+        return first_address(PRESETS[entry].networks[0])
     if entry == UNIX_SOCKET:
         return ""
     try:

@@ -20,7 +20,7 @@ _TAIL = 262_144  # bytes of a busy log that are searched
 def of_pipeline() -> Iterator[Finding]:
     """Write a `drill` event and follow it through each file."""
     files = [sink for sink in sinks() if sink.path is not None]
-    missing = [sink.path for sink in files if sink.path is not None and _would_be_roots(sink.path)]
+    missing = [sink.path for sink in files if sink.path is not None and would_be_roots(sink.path)]
     if missing:
         hint = "Run this as the web server's user, or create the file first."
         yield unknown("probe", f"{missing[0]} does not exist yet and would belong to root", hint)
@@ -68,7 +68,7 @@ def _is_event(line: str) -> bool:
     return True
 
 
-def _would_be_roots(path: Path) -> bool:
+def would_be_roots(path: Path) -> bool:
     """Tell whether the handler would create a file that the web server's user could then not write."""
     if path.exists() or os.geteuid() != 0 or not path.parent.is_dir():
         return False

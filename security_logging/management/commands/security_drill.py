@@ -1,0 +1,130 @@
+"""`manage.py security_drill`: attack the site from addresses that nobody has, and prove each step of the answer."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.management.base import BaseCommand, CommandError
+from django.test import RequestFactory
+from django.urls import Resolver404, resolve
+
+from security_logging import log_filters
+from security_logging.drill import report
+from security_logging.drill.entrance import Entrance, InProcess, OverHTTP, login_path
+from security_logging.drill.live import live
+from security_logging.drill.performance import perform
+from security_logging.drill.plan import Plan, Targets, make_plan
+from security_logging.drill.rehearsal import rehearsal
+from security_logging.drill.results import Stopped
+from security_logging.drill.scene import Scene
+from security_logging.fail2ban.client import Client
+from security_logging.surface import surface_of
+
+_EXAMPLES = """\
+examples:
+  manage.py security_drill --rehearse                      in CI: everything private and temporary
+  manage.py security_drill --rehearse --strict --json      a step that cannot be performed is a failure too
+  manage.py security_drill --live                          on this machine's log and Fail2ban, requests in process
+  manage.py security_drill --live --url http://127.0.0.1:8000/admin/login/ --host shop.example.com
+  manage.py security_drill --live --url http://127.0.0.1:80/admin/login/ --proxy-protocol --enforced
+
+Only addresses of 203.0.113.0/24 and 2001:db8::/32 and a user name that nobody has are used, some thirty requests are
+made, each marked with the drill's id in its User-Agent, and all bans are lifted at the end. Over HTTP the server must
+believe this machine about the client's address; if it does not, the drill stops after its first attempt.
+
+Exit status: 0 passed; 1 a step failed; 2 the drill could not begin.
+"""
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Command(BaseCommand):
+    """Perform an incident drill."""
+
+    help = "Attack the site from documentation addresses, follow the attack through the pipeline, and report."
+    requires_system_checks = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        """Keep the line ends of the examples."""
+        arguments = {"epilog": _EXAMPLES, "formatter_class": RawDescriptionHelpFormatter, **kwargs}
+        return super().create_parser(prog_name, subcommand, **arguments)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        how = parser.add_mutually_exclusive_group(required=True)
+        how.add_argument("--rehearse", action="store_true", help="with private, temporary instances of everything")
+        how.add_argument("--live", action="store_true", help="with the log and the Fail2ban of this machine")
+        parser.add_argument("--path", help="login page of requests in process; by default that of the admin")
+        parser.add_argument("--url", help="login page of a running server; without it requests are made in process")
+        parser.add_argument("--host", default="", help="Host header for --url")
+        parser.add_argument("--header", default="X-Forwarded-For", help="header in which --url believes this machine")
+        parser.add_argument("--proxy-protocol", action="store_true", help="tell --url the client by the PROXY protocol")
+        parser.add_argument("--allow-host", action="append", default=[], metavar="HOST", help="besides loopback")
+        parser.add_argument("--client", default="", help="how to call fail2ban-client, for a server of its own")
+        parser.add_argument("--enforced", action="store_true", help="--url must refuse whom Fail2ban has banned")
+        parser.add_argument("--alert-command", default="", help="ends with 0 once the alert of $DRILL_ID has come")
+        for name in ("log", "detect", "ban", "alert"):
+            parser.add_argument(f"--target-{name}", type=float, metavar="SECONDS", default=getattr(Targets, name),
+                                help="%(default)g by default")  # fmt: skip
+        parser.add_argument("--strict", action="store_true", help="a step that is skipped counts as failed")
+        parser.add_argument("--json", action="store_true", help="print the report as JSON, not as Markdown")
+        parser.add_argument("--report", type=Path, help="write it there too: Markdown, and JSON beside it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Perform the drill, print its report, and end with its exit status."""
+        plan = make_plan(Targets(*(options[f"target_{name}"] for name in ("log", "detect", "ban", "alert"))))
+        path = options["path"] or (urlsplit(options["url"]).path if options["url"] else login_path())
+        token = log_filters.drill_id.set(plan.id)
+        try:
+            with _scene(plan, path, options) as scene:
+                outcome = perform(scene, "rehearsed" if options["rehearse"] else "live")
+        except Stopped as reason:
+            raise CommandError(f"{reason}.", returncode=2) from reason
+        finally:
+            log_filters.drill_id.reset(token)
+        texts = {".md": report.as_markdown(outcome, strict=options["strict"]),
+                 ".json": report.as_json(outcome, strict=options["strict"])}  # fmt: skip
+        self.stdout.write(texts[".json" if options["json"] else ".md"])
+        for suffix, text in texts.items() if options["report"] else ():
+            options["report"].with_suffix(suffix).write_text(text, encoding="utf-8")
+        sys.exit(outcome.status(strict=options["strict"]))
+
+
+def _scene(plan: Plan, path: str, options: dict[str, Any]) -> AbstractContextManager[Scene]:
+    if options["rehearse"]:
+        if options["url"]:
+            raise CommandError("--rehearse makes its requests in process; leave out --url.")
+        return rehearsal(plan, path, _surface(path))
+    entrance: Entrance = InProcess(path)
+    if options["url"]:
+        _check(options["url"], options)
+        entrance = OverHTTP(options["url"], options["header"], options["proxy_protocol"], options["host"])
+    client = Client(shlex.split(options["client"]) or ["fail2ban-client"])
+    surface, alert = _surface(path), options["alert_command"]
+    return live(plan, entrance, surface, client=client, enforced=options["enforced"], alert_command=alert)
+
+
+def _check(url: str, options: dict[str, Any]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise CommandError("--url must begin with http:// or https://.")
+    if parts.hostname not in (*_LOOPBACK, *options["allow_host"]):
+        raise CommandError(f"{parts.hostname} is not this machine; if it is yours, add --allow-host {parts.hostname}.")
+    if parts.scheme == "https" and options["proxy_protocol"]:
+        raise CommandError("--proxy-protocol speaks before TLS begins, and works with http:// only.")
+
+
+def _surface(path: str) -> str:
+    """Return the surface of the login page, which decides what jails count."""
+    try:
+        match = resolve(path)
+    except Resolver404:
+        raise CommandError(f"{path} leads to no view; name the login page with --path.") from None
+    request = RequestFactory().get(path)
+    request.resolver_match = match
+    return surface_of(request)

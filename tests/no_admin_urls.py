@@ -1,0 +1,7 @@
+"""A URL configuration without an admin."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
