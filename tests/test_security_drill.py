@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
+import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from drill_scene import LOGIN, result_of, scene, states
 from patient import healthy
 from requires import require_fail2ban
 from security_logging.drill import rehearsal as rehearsals
+from security_logging.drill.entrance import Answer, Attempt, InProcess
 from security_logging.drill.performance import perform
 from security_logging.drill.plan import make_plan
 from security_logging.drill.rehearsal import rehearsal
@@ -120,7 +124,7 @@ def test_fail2ban_that_does_not_start(monkeypatch: pytest.MonkeyPatch, said: str
     real = subprocess.Popen
 
     def start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        started.append(real(["sh", "-c", f"trap '' TERM; printf '{said}'; sleep 60"], **options))
+        started.append(real(["sh", "-c", f"printf '{said}'; exec sleep 60"], **options))
         return started[0]
 
     def refuse(client: Client, *words: str) -> str:
@@ -163,6 +167,36 @@ def test_live_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         failures = re.findall(r"^\S+ \S+ login_failed ", patient.log.read_text(), re.MULTILINE)
     assert (status, len(failures), "live, in process, /admin/login/" in text) == (0, 8, True), text
     assert "\n## Detected: skipped\n\nFail2ban cannot be asked (it says nothing).\n\n## Banned" in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_ended_by_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    """A drill that is told to end cleans up first, and leaves the signals as they were."""
+    before = signal.getsignal(number)
+    real = InProcess.log_in
+
+    def end(way: InProcess, attempt: Attempt) -> Answer:
+        os.kill(os.getpid(), number)
+        return real(way, attempt)
+
+    monkeypatch.setattr(InProcess, "log_in", end)
+    with healthy(tmp_path, monkeypatch) as patient:
+        with pytest.raises(SystemExit) as ended:
+            call_command("security_drill", "--live", "--client", "false")
+        assert (ended.value.code, "step=clean_up" in patient.log.read_text()) == (128 + number, True)
+    assert signal.getsignal(number) is before
+
+
+def test_outside_of_the_main_thread() -> None:
+    """In another thread, where signals cannot be handled, they are left alone."""
+
+    def enter() -> str:
+        with security_drill._ended_in_order():
+            return "entered"
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(enter).result() == "entered"
 
 
 @pytest.mark.django_db

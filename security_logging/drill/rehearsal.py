@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -123,7 +121,7 @@ def _fail2ban(directory: Path, plan: Plan, alerts: Collector, surface: str) -> I
         with (directory / "fail2ban.out").open("wb") as output:
             command = ["fail2ban-server", "-f", "-c", f"{directory}/fail2ban", *files, "start"]
             server = subprocess.Popen(  # noqa: S603 (words of our own)
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         if wait_for(lambda: _runs(client), _START_SECONDS):
             yield detector_of(client, surface, store=lambda: (directory / "store").read_text().split())
@@ -166,7 +164,7 @@ def _stop(client: Client, server: subprocess.Popen[bytes] | None) -> None:
     try:
         server.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)  # its own session: the server and what it started
+        server.kill()
         server.wait(_STOP_SECONDS)
 
 

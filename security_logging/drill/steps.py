@@ -21,6 +21,7 @@ from security_logging.proxies import trusted_proxies
 
 Play = Callable[[Scene], Iterator[Evidence]]
 NOTHING: list[str] = []
+_RELOAD_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,7 @@ def refused(scene: Scene) -> Iterator[Evidence]:
     _detector(scene)
     if not scene.is_enforced:
         raise Skipped("this way in does not pass what enforces the ban (with --url and --enforced it is looked at)")
-    status = scene.look(scene.plan.attackers[0])
-    yield Evidence("the banned address is refused", True, status in (0, 403, 429))
+    yield Evidence("the banned address is refused", True, _answers(scene, (0, 403, 429)))
 
 
 def alerted(scene: Scene) -> Iterator[Evidence]:
@@ -188,7 +188,7 @@ def lifted(scene: Scene) -> Iterator[Evidence]:
     if detector.reports:
         wait_for(lambda: set(plan.attackers) <= _told(scene, "unbanned"), plan.targets.ban)
         yield Evidence("events unbanned in the log", sorted(plan.attackers), sorted(_told(scene, "unbanned")))
-    yield Evidence("the site answers again", True, scene.look(plan.attackers[0]) in range(200, 400))
+    yield Evidence("the site answers again", True, _answers(scene, range(200, 400)))
 
 
 def secrets(scene: Scene) -> Iterator[Evidence]:
@@ -223,6 +223,12 @@ STEPS = (
     Step("secrets", "No secret in any sink", secrets),
 )
 CLEAN_UP = Step("clean_up", "Cleaned up", clean_up)
+
+
+def _answers(scene: Scene, wanted: Iterable[int]) -> bool:
+    """Tell whether the site answers an attacker so within a few seconds: nginx for one takes a moment to reload."""
+    address = scene.plan.attackers[0]
+    return wait_for(lambda: scene.look(address) in wanted, min(_RELOAD_SECONDS, scene.plan.targets.ban), every=0.5)
 
 
 def _detector(scene: Scene) -> Detector:

@@ -61,11 +61,11 @@ class Watch:
         return self._file is None or not os.path.samestat(os.fstat(self._file.fileno()), now)
 
 
-def wait_for(condition: Callable[[], object], seconds: float) -> bool:
-    """Wait until the condition holds, at most for that long; tell whether it does."""
+def wait_for(condition: Callable[[], object], seconds: float, *, every: float = POLL_SECONDS) -> bool:
+    """Wait until the condition holds, at most for that long, asking every so many seconds; tell whether it does."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
     return True

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
+import threading
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,7 +85,7 @@ class Command(BaseCommand):
         path = options["path"] or (urlsplit(options["url"]).path if options["url"] else login_path())
         token = log_filters.drill_id.set(plan.id)
         try:
-            with _scene(plan, path, options) as scene:
+            with _ended_in_order(), _scene(plan, path, options) as scene:
                 outcome = perform(scene, "rehearsed" if options["rehearse"] else "live")
         except Stopped as reason:
             raise CommandError(f"{reason}.", returncode=2) from reason
@@ -93,6 +97,24 @@ class Command(BaseCommand):
         for suffix, text in texts.items() if options["report"] else ():
             options["report"].with_suffix(suffix).write_text(text, encoding="utf-8")
         sys.exit(outcome.status(strict=options["strict"]))
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the drill as Ctrl-C does, so that everything is cleaned up."""
+    if threading.current_thread() is not threading.main_thread():  # only there may signals be handled
+        yield
+        return
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)  # as a shell says it
 
 
 def _scene(plan: Plan, path: str, options: dict[str, Any]) -> AbstractContextManager[Scene]:
