@@ -6,11 +6,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from demonstration.accounts import Account, own, unprivileged
 from demonstration.cast import Person
+from demonstration.drill_report import DrillReport, read_report
 from demonstration.interrupts import Interrupts
 from demonstration.place import HOST, LOOPBACK, PROJECT
 from demonstration.processes import CommandError, Server, Surroundings, start
@@ -42,6 +43,15 @@ class Site:
         self.run.write("log/security.log")
         given = json.dumps([person.as_user() for person in people])
         self.surroundings.run([sys.executable, "manage.py", "prepare_site"], given)
+
+    def rehearse_drill(self) -> DrillReport:
+        """Rehearse the incident drill and return its report."""
+        path = self.run.make("drill") / "report"
+        # Whatever is left of a drill that is interrupted lies in the run directory, and goes with it.
+        environment = {**self.surroundings.environment, "TMPDIR": str(self.run.make("drill"))}
+        command = [sys.executable, "manage.py", "security_drill", "--rehearse", "--report", str(path)]
+        replace(self.surroundings, environment=environment).run(command)
+        return read_report(path)
 
     def start(self) -> Server:
         """Start gunicorn."""
