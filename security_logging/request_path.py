@@ -21,7 +21,7 @@ def path_of(request: HttpRequest) -> str:
 
     A link to reset a password or to confirm an address is a password for as long as it is valid.
     """
-    match, path = match_of(request), request.path
+    match, path = match_of(request), request.path.partition("?")[0]  # a library's copy may have the query in its path
     if match is None:
         return path
     captured: dict[str, object] = getattr(match, "captured_kwargs", None) or {}

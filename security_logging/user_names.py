@@ -14,6 +14,7 @@ from security_logging.event_types import LOGIN_FAILED, LOGIN_LOCKED, PASSWORD_RE
 
 # Events whose user name somebody typed and nobody has proven: people type passwords into that field.
 TYPED = (LOGIN_FAILED.name, LOGIN_LOCKED.name, PASSWORD_RESET_REQUESTED.name)
+PROVEN_BY = ("inactive", "not_allowed", "not_staff")  # reasons of a failed login with the right password
 NO_NAMES: dict[str, object] = {"user": None, "target": None}
 
 _HASH_LENGTH = 24  # hexadecimal digits, 96 bits: no two names of one site meet by chance
@@ -61,7 +62,7 @@ def protected(event_type: EventType, fields: Mapping[str, object]) -> dict[str, 
         found["target"] = _shown(str(fields["target"]), conf.USER_NAMES)
     if fields.get("user") is not None:
         name, given = str(fields["user"]), fields.get("known")
-        is_typed = event_type.name in TYPED
+        is_typed = event_type.name in TYPED and fields.get("reason") not in PROVEN_BY
         known = _is_known(name) if given is None and is_typed and conf.KNOWN_USERS is True else given
         is_proven = bool(known) or not is_typed or conf.UNKNOWN_USER_NAMES is None
         found["user"] = _shown(name, conf.USER_NAMES if is_proven else conf.UNKNOWN_USER_NAMES)

@@ -35,6 +35,13 @@ urlpatterns = [
 ]
 
 
+def test_copy_of_a_request(rf: RequestFactory) -> None:
+    """A copy that a library has made may have the whole URL as its path; the query is left out all the same."""
+    request = HttpRequest()
+    request.path = "/token/?password=hunter2"
+    assert path_of(request) == "/token/"
+
+
 @pytest.mark.parametrize(
     ("asked", "logged"),
     [

@@ -95,6 +95,17 @@ def test_unknown_policy(captured: list[SecurityEvent], event_type: event_types.E
 
 
 @override_settings(SECURITY_LOGGING_UNKNOWN_USER_NAMES="omit")
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [("bad_credentials", None), ("not_staff", "alice"), ("inactive", "alice"), ("not_allowed", "alice")],
+)
+def test_proven_by_the_password(captured: list[SecurityEvent], reason: str, expected: str | None) -> None:
+    """Whoever typed the right password has typed a name that exists, though the login was refused."""
+    log_event(LOGIN_FAILED, user="alice", reason=reason)
+    assert captured[0].fields.get("user") == expected
+
+
+@override_settings(SECURITY_LOGGING_UNKNOWN_USER_NAMES="omit")
 @pytest.mark.parametrize(("known", "expected"), [(1, ("alice", 1)), (True, ("alice", 1)), (0, (None, 0))])
 def test_known_by_the_caller(captured: list[SecurityEvent], known: int, expected: tuple[str | None, int]) -> None:
     """Who logs the event may know, as after a right password of somebody who is not staff."""
