@@ -6,7 +6,7 @@ import http.client
 import ipaddress
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any, Protocol
@@ -73,11 +73,16 @@ def login_path() -> str:
 
 
 class InProcess:
-    """Requests that pass URL configuration, middleware and views in this process, as if through the trusted proxy."""
+    """
+    Requests that pass URL configuration, middleware and views in this process, as if through the trusted proxy.
 
-    def __init__(self, path: str) -> None:
+    `denied` returns the addresses that a rehearsed proxy in front refuses.
+    """
+
+    def __init__(self, path: str, denied: Callable[[], list[str]] = list) -> None:
         """Take the login's path."""
         self.path = path
+        self.denied = denied
         self.proxy = next(filter(None, (first_address(str(entry)) for entry in conf.TRUSTED_PROXIES)), None)
         self.title = f"in process, {path}" + (f", through the trusted proxy {self.proxy}" if self.proxy else "")
         self._client = Client(raise_request_exception=False)
@@ -91,6 +96,8 @@ class InProcess:
         return self._ask("post", attempt)
 
     def _ask(self, method: str, attempt: Attempt) -> Answer:
+        if attempt.address in self.denied():
+            return Answer(403, time.monotonic())
         path = f"{self.path}?{urlencode({'token': attempt.secret})}"
         self._client.cookies = SimpleCookie({"drill": attempt.secret} if attempt.secret else {})
         send: Any = getattr(self._client, method)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from logging.handlers import SysLogHandler
 from pathlib import Path
 from string import Template
@@ -77,12 +78,16 @@ def rehearsal(plan: Plan, path: str, surface: str = ADMIN) -> Iterator[Scene]:
             file.parent.mkdir(mode=0o750, exist_ok=True)
             file.touch(mode=0o640)
         sink, alerts = stack.enter_context(Collector()), stack.enter_context(Collector())
+        (directory / "store").touch()
         stack.enter_context(_logging(files, sink))
         stack.enter_context(stand_ins.databases())
         stack.enter_context(stand_ins.all_caches())
         detector = stack.enter_context(_fail2ban(directory, plan, alerts, surface))
         others = [Watch(file) for name, file in files.items() if name != "security.log"]
-        scene = Scene(plan, InProcess(path), Watch(files["security.log"]), others, detector)
+        # In place of the proxy or the firewall that reads what the action writes.
+        entrance = InProcess(path, partial(_stored, directory))
+        scene = Scene(plan, entrance, Watch(files["security.log"]), others, detector)
+        scene.is_enforced = True
         scene.shipped = sink.has
         scene.alerted = alerts.has if isinstance(detector, Detector) else None
         scene.secret_places = _places(directory, {"the remote sink": sink, "the alerts": alerts})
@@ -124,7 +129,7 @@ def _fail2ban(directory: Path, plan: Plan, alerts: Collector, surface: str) -> I
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         if wait_for(lambda: _runs(client), _START_SECONDS):
-            yield detector_of(client, surface, store=lambda: (directory / "store").read_text().split())
+            yield detector_of(client, surface, partial(_stored, directory))
         else:
             yield f"Fail2ban does not start: {_end_of(directory / 'fail2ban.out')}"
     finally:
@@ -142,11 +147,15 @@ def _configure(directory: Path, plan: Plan, port: int) -> None:
         "action.d/drill-store.conf": _STORE.substitute(values),
         "action.d/drill-alert.conf": _ALERT.substitute(values),
     }
-    (directory / "store").touch()
     for name, text in {**shipped_files(options), **own}.items():
         path = directory / "fail2ban" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def _stored(directory: Path) -> list[str]:
+    """Return whom the rehearsal's action has banned."""
+    return (directory / "store").read_text().split()
 
 
 def _runs(client: Client) -> bool:
