@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, cast
 
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from ipware import get_client_ip
 
-from security_logging.addresses import Address, is_bannable, net_of, network_set, parse_address
+from security_logging.addresses import Address, NetworkSet, is_bannable, net_of, network_set, parse_address
 from security_logging.conf import conf
 from security_logging.proxies import TrustedProxies, trusted_proxies
 
@@ -90,10 +91,16 @@ def resolve(request: HasMeta) -> ClientIP:
         address, reason = _from_chain(request.META, peer, proxies)
     else:
         address, reason = _from_resolver(request)
-    if address is not None and not is_bannable(address, network_set(_texts(conf.BANNABLE_NETWORKS)), proxies.networks):
+    net = "-" if address is None else _bannable_net(address, _texts(conf.BANNABLE_NETWORKS), proxies.networks)
+    if address is not None and net == "-":
         reason = TRUSTED_PROXY if address in proxies.networks else NOT_BANNABLE
         address = None
-    return ClientIP(address, "-" if address is None else net_of(address), peer, _claimed(request.META, address), reason)
+    return ClientIP(address, net, peer, _claimed(request.META, address), reason)
+
+
+@lru_cache(maxsize=4096)  # who attacks comes back
+def _bannable_net(address: Address, listed: tuple[str, ...], trusted: NetworkSet) -> str:
+    return net_of(address) if is_bannable(address, network_set(listed), trusted) else "-"
 
 
 def has_trusted_peer(request: HasMeta) -> bool:
@@ -128,6 +135,7 @@ def _from_chain(
     return _last_untrusted(value, proxies) if value else (None, TRUSTED_PROXY)
 
 
+@lru_cache(maxsize=64)
 def meta_key(header: str) -> str:
     """Return the name under which META holds a header."""
     return "HTTP_" + header.upper().replace("-", "_")
@@ -166,6 +174,8 @@ def _resolver() -> Callable[[HttpRequest], object]:
 
 def _claimed(meta: Mapping[str, object], address: Address | None) -> Address | None:
     """Return the address that forwarding headers claim, None when there is none or it is the known one."""
+    if meta.keys().isdisjoint(FORWARDING_HEADERS):
+        return None
     claims = {key: _start(str(meta[key])) for key in FORWARDING_HEADERS if meta.get(key)}
     # The usual case behind one proxy: all headers name the client, and ipware (45 us) can say nothing else.
     if address is not None and all(parse_address(value) == address for value in claims.values()):

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime, timezone
+from functools import lru_cache
 from types import MappingProxyType
 
 from security_logging.event_types import EVENT_TYPES, EventType
-from security_logging.fields import FIELDS, HEAD, UNKNOWN, Kind, Value, normalise
+from security_logging.fields import FIELDS, HEAD, UNKNOWN, Field, Kind, Value, normalise
 
 FOREIGN = "log"  # The event word of a record that is no security event but reached our formatters. Never counted.
 EVENT_CLASSES = ("auth", "account", "probe", "response", "system")
@@ -74,8 +75,14 @@ def make_event(event_type: EventType, **fields: object) -> SecurityEvent:
         time=datetime.now(timezone.utc),
         pid=os.getpid(),
         id=os.urandom(12).hex(),
-        fields={name: value for name, value in fields.items() if value is not None},  # type: ignore[misc]  # normalised
+        fields=fields,  # type: ignore[arg-type]  # they are normalised
     )
+
+
+@lru_cache(maxsize=1024)
+def layout(names: tuple[str, ...]) -> Mapping[str, Field]:
+    """Return the fields of a line by name and in order, given those that its event type names after `HEAD`."""
+    return MappingProxyType({name: FIELDS[name] for name in (*HEAD, *names)})
 
 
 def event_types() -> tuple[EventType, ...]:
@@ -137,15 +144,15 @@ def _problem(event_type: EventType) -> str | None:
 
 
 def _normalised(event_type: EventType, fields: Mapping[str, object]) -> dict[str, Value]:
-    undeclared = fields.keys() - {*HEAD, *event_type.fields}
-    if undeclared:
-        raise ValueError(f"{event_type.name} declares no field {', '.join(sorted(undeclared))}.")
-    values = dict.fromkeys(HEAD, UNKNOWN) | {
-        name: normalise(FIELDS[name], fields[name]) for name in (*HEAD, *event_type.fields) if name in fields
-    }
-    return {name: value for name, value in values.items() if value != UNKNOWN or _may_be_a_dash(name)}
-
-
-def _may_be_a_dash(name: str) -> bool:
-    """Tell apart what nobody knows, which an optional field does not say, and a user whose name is a dash."""
-    return name in HEAD or FIELDS[name].kind is Kind.TEXT
+    declared = layout(event_type.fields)
+    if not fields.keys() <= declared.keys():
+        raise ValueError(f"{event_type.name} declares no field {', '.join(sorted(fields.keys() - declared.keys()))}.")
+    values: dict[str, Value] = dict.fromkeys(HEAD, UNKNOWN)
+    for name, field in declared.items():
+        given = fields.get(name)
+        if given is not None:
+            value = normalise(field, given)
+            # What nobody knows is not said of an optional field; but a user's name may be a dash.
+            if value != UNKNOWN or field.kind is Kind.TEXT:
+                values[name] = value
+    return values

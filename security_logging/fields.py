@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import takewhile
 
 UNKNOWN = "-"  # What the line says where an address, a surface or a reason is not known. Never counted.
@@ -45,6 +45,15 @@ class Field:
     meaning: str
     ecs: str
     max_length: int
+
+    @cached_property
+    def as_it_is(self) -> re.Pattern[str]:
+        """Return the pattern of those texts that need no change; nearly all that are ever logged are such ones."""
+        texts = {
+            Kind.TEXT: rf"[ !#-\[\]-~]{{0,{min(TEXT_LIMIT, self.max_length - 2)}}}",
+            Kind.WORD: rf"[A-Za-z0-9_.:-]{{1,{self.max_length}}}",
+        }
+        return re.compile(texts.get(self.kind, "(?!)"))
 
 
 FIELDS: dict[str, Field] = {
@@ -102,6 +111,8 @@ def normalise(field: Field, value: object) -> Value:
     every JSON reader accepts it. A number that is too long becomes the largest that fits. Raises ValueError for an
     address or a number that is none, since guessing one could have somebody else banned.
     """
+    if type(value) is str and field.as_it_is.fullmatch(value):
+        return value
     if field.kind is Kind.TEXT:
         return clip(value if isinstance(value, str) else str(value), field.max_length - 2)
     if field.kind is Kind.INTEGER:
@@ -124,7 +135,7 @@ def clip(text: str, room: int, limit: int = TEXT_LIMIT) -> str:
     What was cut ends in an ellipsis. A text that already fits is returned as it is, so clipping twice changes nothing.
     """
     text = str.__str__(text)  # a subclass of str may write something else than it holds
-    if len(text) <= min(room, limit) and _PLAIN.fullmatch(text):
+    if len(text) <= limit and len(text) <= room and _PLAIN.fullmatch(text):
         return text
     # A pair of lone surrogates becomes one character: twice the limit is needed to see that there is more.
     return _cut(_without_surrogates(text[: 2 * limit + 2]), room, limit)

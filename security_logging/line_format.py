@@ -45,10 +45,11 @@ def render_message(event: SecurityEvent) -> str:
     The address stands before anything that a client wrote, and what a client wrote is only ever a JSON string
     (Fail2ban FILTERS: anchor, and nothing foreign before the address).
     """
-    words = [event.type.name]
-    words.extend(f"{name}={_render(name, value)}" for name, value in event.fields.items())
-    words.append(f"id={event.id}")
-    return " ".join(words)
+    # Made once: the log record wants it, and then each formatter. It is no field, so events stay equal.
+    message: str | None = event.__dict__.get("_message")
+    if message is None:
+        message = event.__dict__["_message"] = _message(event)
+    return message
 
 
 def parse(line: str) -> SecurityEvent:
@@ -82,8 +83,12 @@ def _event_type(name: str) -> EventType:
         raise ValueError(f"unknown event type: {name!r}") from None
 
 
-def _render(name: str, value: Value) -> str:
-    return escape(str(value)) if FIELDS[name].kind is Kind.TEXT else str(value)
+def _message(event: SecurityEvent) -> str:
+    words = [event.type.name]
+    for name, value in event.fields.items():
+        words.append(f"{name}={escape(str(value)) if FIELDS[name].kind is Kind.TEXT else value}")
+    words.append(f"id={event.id}")
+    return " ".join(words)
 
 
 def _read(name: str, text: str) -> Value:
