@@ -9,8 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from operator import attrgetter
+from traceback import clear_frames
+from typing import Any, TypeVar, cast
+
+from django.http import HttpRequest
 
 from security_logging import client_ip, events, line_format, user_names
 from security_logging.addresses import net_of, parse_address
@@ -19,15 +22,12 @@ from security_logging.context import current_request
 from security_logging.cross_site import is_cross_site
 from security_logging.event_types import EventType
 from security_logging.events import SecurityEvent
-from security_logging.fields import HEAD, UNKNOWN
+from security_logging.fields import FIELDS, UNKNOWN, normalise
 from security_logging.flood import Flood
 from security_logging.request_id import request_id_of
 from security_logging.request_path import path_of
 from security_logging.signals import security_event
 from security_logging.surface import surface_of
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 T = TypeVar("T")
 
@@ -36,6 +36,16 @@ internal_errors: dict[str, int] = {}  # our own failures in this process, by pla
 _REPORT_INTERVAL = 60  # seconds between two reports about the same place
 _reported: dict[str, float] = {}
 flood_control = Flood()
+# What a request says about an event whose type declares the field; each is asked for itself, so that a failing one
+# costs no more than its field.
+_FACTS: tuple[tuple[str, Callable[[HttpRequest], object]], ...] = (
+    ("surface", surface_of),
+    ("method", attrgetter("method")),
+    ("path", path_of),
+    ("agent", lambda request: request.META.get("HTTP_USER_AGENT")),
+    ("request_id", request_id_of),
+    ("crosssite", lambda request: is_cross_site(request) or None),
+)
 
 
 def log_event(
@@ -59,15 +69,13 @@ def log_event(
     """
     try:
         kind = events.get(event_type) if isinstance(event_type, str) else event_type
-        served = plain_request(request) or current_request()
-        described = _described(kind, served, {"surface": surface, "reason": reason, **_given_address(ip), **fields})
-        described.update(attempt("user_names", partial(user_names.protected, kind, described), user_names.NO_NAMES))
-        event = events.make_event(kind, **{name: described.get(name) for name in (*HEAD, *kind.fields)})
+        served = _served(request)
+        event = _event(kind, _described(kind, served, {"surface": surface, "reason": reason, **_given(ip), **fields}))
         if served is not None:
-            events_of(served).append(event)
+            attempt("events_of", _remember, None, served, event)
         if not is_wanted(kind):
             return None
-        for due in flood_control.fold(event):
+        for due in attempt("flood", flood_control.fold, [event], event):
             _write(due, served if due is event else None)
     except Exception:  # noqa: BLE001 (the one place that catches: nothing may raise into a login)
         report("log_event")
@@ -85,13 +93,13 @@ def connect() -> None:
 def write_folded() -> None:
     """Write the lines with a count that wait for the end of their window."""
     for event in flood_control.take():
-        attempt("flood", partial(_write, event, None), None)
+        attempt("flood", _write, None, event, None)
 
 
 def is_wanted(event_type: EventType) -> bool:
     """Tell whether the project wants events of the type: what it says of the event wins over what of its class."""
     switches: object = conf.EVENTS
-    if not isinstance(switches, Mapping):  # a wrong setting must not cost every event
+    if not switches or not isinstance(switches, Mapping):  # a wrong setting must not cost every event
         return True
     return bool(switches.get(event_type.name, switches.get(f"{event_type.event_class}.*", True)))
 
@@ -102,11 +110,14 @@ def events_of(request: HttpRequest) -> list[SecurityEvent]:
     return found
 
 
-def plain_request(request: HttpRequest | None) -> HttpRequest | None:
-    """Return Django's own request, also from inside the request of Django REST framework that wraps it."""
-    if request is not None and not hasattr(type(request), "get_host"):
-        return getattr(request, "_request", request)
-    return request
+def plain_request(request: object) -> HttpRequest | None:
+    """
+    Return Django's own request, also from inside the request of Django REST framework that wraps it.
+
+    None for what is no request, such as the context that a GraphQL library passes on in its place.
+    """
+    inner = request if isinstance(request, HttpRequest) else getattr(request, "_request", request)
+    return cast("HttpRequest", inner) if hasattr(inner, "META") else None
 
 
 def report(place: str) -> None:
@@ -116,30 +127,32 @@ def report(place: str) -> None:
     It is the only word about a failure of ours: nothing may reach the login that we watch. The traceback is shown
     without the error's own text, which may hold what somebody typed: int("hunter2") says so.
     """
+    _report(place, f"{place} failed", sys.exc_info()[1])
+
+
+def _report(place: str, what: str, error: BaseException | None) -> None:
     internal_errors[place] = internal_errors.get(place, 0) + 1
     now = time.monotonic()
     if now - _reported.get(place, float("-inf")) < _REPORT_INTERVAL:
         return
     _reported[place] = now
     with suppress(Exception):
-        internal.error(
-            "%s failed, %d times in this process",
-            place,
-            internal_errors[place],
-            exc_info=_without_text(sys.exc_info()[1]),
-        )
+        shown = None if error is None else _without_text(error)
+        internal.error("%s, %d times in this process", what, internal_errors[place], exc_info=shown)
 
 
-def _without_text(error: BaseException | None) -> BaseException:
+def _without_text(error: BaseException) -> BaseException:
     kind = type(error)
+    # Whoever mails or sends errors (AdminEmailHandler, Sentry) adds the local variables, the credentials among them.
+    clear_frames(error.__traceback__)
     silent: BaseException = type(kind.__name__, (Exception,), {"__module__": kind.__module__})()
-    return silent.with_traceback(error.__traceback__ if error is not None else None)
+    return silent.with_traceback(error.__traceback__)
 
 
-def attempt(place: str, work: Callable[[], T], otherwise: T) -> T:
-    """Return what the work returns; when it raises, report that and return `otherwise`."""
+def attempt(place: str, work: Callable[..., T], otherwise: T, *arguments: object) -> T:
+    """Return what the work returns for the arguments; when it raises, report that and return `otherwise`."""
     try:
-        return work()
+        return work(*arguments)
     except Exception:  # noqa: BLE001 (the one place that catches: nothing may raise into a login)
         report(place)
         return otherwise
@@ -147,26 +160,61 @@ def attempt(place: str, work: Callable[[], T], otherwise: T) -> T:
 
 def _write(event: SecurityEvent, request: HttpRequest | None) -> None:
     logger = logging.getLogger(f"{conf.LOGGER_NAME}.{event.type.event_class}")
-    logger.log(event.type.level, line_format.render_message(event), extra={"security_event": event})
-    attempt("security_event", partial(_tell, event, request), None)
+    if logger.isEnabledFor(event.type.level):
+        # Made by hand: the search for the caller, which is always this line, takes as long as the line's rendering.
+        message, data = line_format.render_message(event), {"security_event": event}
+        logger.handle(logger.makeRecord(logger.name, event.type.level, __file__, 0, message, (), None, extra=data))
+    if security_event.receivers:
+        attempt("security_event", _tell, None, event, request)
 
 
 def _tell(event: SecurityEvent, request: HttpRequest | None) -> None:
     security_event.send_robust(sender=event.type, event=event, request=request)
 
 
+def _served(request: object) -> HttpRequest | None:
+    plain = request if isinstance(request, HttpRequest) else attempt("request", plain_request, None, request)
+    return current_request() if plain is None else plain
+
+
+def _remember(request: HttpRequest, event: SecurityEvent) -> None:
+    """Note the event with its request, and with the one being served, of which a library may have made a copy."""
+    for one in {id(found): found for found in (request, current_request()) if found is not None}.values():
+        events_of(one).append(event)
+
+
+def _event(event_type: EventType, described: dict[str, object]) -> SecurityEvent:
+    """Return the event, without those fields that cannot be written: one wrong number must not cost the line."""
+    event = attempt("event", _make, None, event_type, described)
+    return event or _make(event_type, dict(filter(_is_writable, described.items())))
+
+
+def _make(event_type: EventType, fields: dict[str, object]) -> SecurityEvent:
+    return events.make_event(event_type, **fields)
+
+
+def _is_writable(item: tuple[str, object]) -> bool:
+    name, value = item
+    return attempt(f"field {name}", normalise, None, FIELDS[name], value) is not None
+
+
 def _described(event_type: EventType, request: HttpRequest | None, given: dict[str, Any]) -> dict[str, object]:
+    """Return the fields of the event that have a value: what the request says, overridden by what is given."""
+    declared = events.layout(event_type.fields)
+    for name in given.keys() - declared.keys():
+        _report(f"undeclared {name}", f"{event_type.name} declares no field {name!r}: it is left out", None)
     known: dict[str, object] = {}
     if request is not None:
-        known = attempt("client_ip", lambda: _address_fields(request), {})
-        known["surface"] = given["surface"] or attempt("surface", lambda: surface_of(request), UNKNOWN)
-        known.update(_http_fields(request))
-    known.update({name: _value(name, value) for name, value in given.items() if value is not None})
-    return {name: known[name] for name in (*HEAD, *event_type.fields) if name in known}
-
-
-def _value(name: str, value: object) -> object:
-    return attempt(name, value, None) if callable(value) else value
+        if "ip" not in given:
+            known = attempt("client_ip", _address_fields, known, request)
+        for name, fact in _FACTS:
+            if name in declared and given.get(name) is None:
+                known[name] = attempt(name, fact, None, request)
+    for name, value in given.items():
+        if value is not None:
+            known[name] = attempt(name, value, None) if callable(value) else value
+    known.update(attempt("user_names", user_names.protected, user_names.NO_NAMES, event_type, known))
+    return {name: value for name, value in known.items() if value is not None and name in declared}
 
 
 def _address_fields(request: HttpRequest) -> dict[str, object]:
@@ -174,23 +222,16 @@ def _address_fields(request: HttpRequest) -> dict[str, object]:
     found: dict[str, object] = {"ip": client.address, "net": client.net}
     if client.address is None:
         found.update(ip=UNKNOWN, ip_reason=client.reason)
-    if client.peer != client.address:
+    if client.peer not in (client.address, None):
         found["peer"] = client.peer
-    if client.claimed != client.address:
+    if client.claimed not in (client.address, None):
         found["claimed"] = client.claimed
     return found
 
 
-def _given_address(ip: str | None) -> dict[str, object]:
-    address = None if ip is None else parse_address(ip)
-    return {} if address is None else {"ip": address, "net": net_of(address)}
-
-
-def _http_fields(request: HttpRequest) -> dict[str, object]:
-    return {
-        "method": request.method,
-        "path": attempt("request_path", partial(path_of, request), None),
-        "agent": request.META.get("HTTP_USER_AGENT"),
-        "request_id": attempt("request_id", partial(request_id_of, request), None),
-        "crosssite": attempt("cross_site", partial(is_cross_site, request), False) or None,
-    }
+def _given(ip: str | None) -> dict[str, object]:
+    """Return the address that the caller names; one that is none is unknown, and never the request's instead."""
+    if ip is None:
+        return {}
+    address = parse_address(str(ip))
+    return {"ip": address or UNKNOWN, "net": net_of(address) if address else UNKNOWN}

@@ -14,7 +14,18 @@ from django.utils.http import urlsafe_base64_encode
 from rest_framework.authtoken.models import Token
 
 from canary import BASIC, COOKIES, HEADERS, NEW_PASSWORD, PASSWORD, QUERY, TOKEN, every_sink, leaks
-from security_logging import accounts, admin_log, client_ip, events, logger, privileges, receivers, user_names
+from security_logging import (
+    accounts,
+    admin_log,
+    client_ip,
+    events,
+    logger,
+    privileges,
+    receivers,
+    request_path,
+    surface,
+    user_names,
+)
 from security_logging.events import SecurityEvent
 
 pytestmark = pytest.mark.django_db
@@ -165,8 +176,8 @@ def fail(*arguments: object, **keywords: object) -> None:
     ("module", "name"),
     [
         (client_ip, "resolve"),
-        (logger, "surface_of"),
-        (logger, "path_of"),
+        (surface, "match_of"),
+        (request_path, "match_of"),
         (events, "make_event"),
         (user_names, "protected"),
         (receivers, "typed_name"),
