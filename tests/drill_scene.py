@@ -9,7 +9,8 @@ from pathlib import Path
 
 from security_logging.drill import stand_ins
 from security_logging.drill.detector import Detector
-from security_logging.drill.entrance import Answer, Attempt, InProcess
+from security_logging.drill.entrance import Answer, Attempt
+from security_logging.drill.in_process import InProcess
 from security_logging.drill.plan import Plan, Targets, make_plan
 from security_logging.drill.results import Outcome, Result
 from security_logging.drill.scene import Scene

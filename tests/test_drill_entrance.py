@@ -10,8 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import override_settings
 
-from security_logging.drill import entrance
-from security_logging.drill.entrance import Attempt, InProcess, OverHTTP, login_path
+from security_logging.drill import in_process
+from security_logging.drill.entrance import Attempt, login_path
+from security_logging.drill.in_process import InProcess
+from security_logging.drill.over_http import OverHTTP
 from security_logging.events import SecurityEvent
 
 ATTEMPT = Attempt("203.0.113.7", "drill-1", "canary-1", "django-security-drill/drill-1")
@@ -63,7 +65,7 @@ def test_look_in_process(captured: list[SecurityEvent]) -> None:
 def test_host(allowed: list[str], host: str) -> None:
     """The site is called by a name that it answers to."""
     with override_settings(ALLOWED_HOSTS=allowed):
-        assert entrance._host() == host
+        assert in_process._host() == host
 
 
 def test_login_path() -> None:

@@ -14,7 +14,7 @@ from django.test import override_settings
 from drill_scene import FakeClient
 from patient import Patient, healthy
 from security_logging.drill import live as live_module
-from security_logging.drill.entrance import InProcess
+from security_logging.drill.in_process import InProcess
 from security_logging.drill.live import live
 from security_logging.drill.plan import make_plan
 from security_logging.drill.results import Stopped

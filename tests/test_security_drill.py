@@ -20,8 +20,10 @@ from pytest_django import DjangoDbBlocker
 from drill_scene import LOGIN, result_of, scene, states
 from patient import healthy
 from requires import require_fail2ban
+from security_logging.drill import private_fail2ban
 from security_logging.drill import rehearsal as rehearsals
-from security_logging.drill.entrance import Answer, Attempt, InProcess
+from security_logging.drill.entrance import Answer, Attempt
+from security_logging.drill.in_process import InProcess
 from security_logging.drill.performance import perform
 from security_logging.drill.plan import make_plan
 from security_logging.drill.rehearsal import rehearsal
@@ -133,8 +135,8 @@ def test_fail2ban_that_does_not_start(monkeypatch: pytest.MonkeyPatch, said: str
     monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/fail2ban-client")
     monkeypatch.setattr(subprocess, "Popen", start)
     monkeypatch.setattr(Client, "run", refuse)
-    monkeypatch.setattr(rehearsals, "_START_SECONDS", 0.3)
-    monkeypatch.setattr(rehearsals, "_STOP_SECONDS", 0.1)
+    monkeypatch.setattr(private_fail2ban, "_START_SECONDS", 0.3)
+    monkeypatch.setattr(private_fail2ban, "_STOP_SECONDS", 0.1)
     with rehearsal(make_plan(), LOGIN) as rehearsed_scene:
         detector = rehearsed_scene.detector
     assert (detector, started[0].poll()) == (f"Fail2ban does not start: {reason}", -9)

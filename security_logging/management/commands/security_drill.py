@@ -20,8 +20,10 @@ from django.urls import Resolver404, resolve
 
 from security_logging import log_filters
 from security_logging.drill import report
-from security_logging.drill.entrance import Entrance, InProcess, OverHTTP, login_path
+from security_logging.drill.entrance import Entrance, login_path
+from security_logging.drill.in_process import InProcess
 from security_logging.drill.live import live
+from security_logging.drill.over_http import OverHTTP
 from security_logging.drill.performance import perform
 from security_logging.drill.plan import Plan, Targets, make_plan
 from security_logging.drill.rehearsal import rehearsal
