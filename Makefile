@@ -19,7 +19,7 @@ unexport DJANGO_SETTINGS_MODULE
 SHIPPED := $(shell find security_logging fail2ban deploy -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
 
 .DELETE_ON_ERROR:
-.PHONY: help venv system-packages wheel test check test-all test-fail2ban-matrix demo bench generate clean
+.PHONY: help venv system-packages test-packages wheel test check test-all test-fail2ban-matrix demo bench generate clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,12 +40,15 @@ venv: $(VENV)/.tools-installed ## Make .venv with the newest Python here and eve
 system-packages: ## Install Fail2ban, nginx and what else the tests drive (Debian, Ubuntu).
 	@scripts/install_system_packages.sh $(OPTIONAL)
 
+test-packages: ## The same, and what attacks the site in the tests: hydra and Chromium.
+	@scripts/install_system_packages.sh $(OPTIONAL) --with-attackers
+
 wheel: $(VENV)/.wheel-installed ## Build the wheel and install it into .venv.
 
-test: system-packages wheel ## Set up everything and run the tests, with the real Fail2ban.
+test: test-packages wheel ## Set up everything and run the tests, with the real Fail2ban.
 	$(PYTEST) $(ARGS)
 
-check: system-packages wheel ## What CI runs: lint, types, generated files, tests with coverage.
+check: test-packages wheel ## What CI runs: lint, types, generated files, tests with coverage.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -63,4 +63,4 @@ def _path_of_root() -> str:
 
 
 def _hint(program: str, package: str) -> str:
-    return f"{program} is missing: run `make system-packages`, or install your system's package like Debian's {package}"
+    return f"{program} is missing: run `make test-packages`, or install your system's package like Debian's {package}"
