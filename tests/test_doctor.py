@@ -422,7 +422,16 @@ def test_blind_spots() -> None:
     messages = [finding.message for finding in blind_spots.of_coverage()]
     assert messages == [
         "SECURITY_LOGGING_EVENTS switches off: logout, mfa_failed.",
-        "login_locked cannot happen: INSTALLED_APPS has no lock-out (axes, defender, lockout).",
+        "login_locked cannot happen: INSTALLED_APPS has no lock-out (axes, allauth.account).",
+    ]
+
+
+def test_app_that_nothing_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that no integration watches is named, with what to do about it."""
+    monkeypatch.setattr(blind_spots, "UNWATCHED", {"rest_framework": "token_failed", "ninja": "token_failed"})
+    found = [finding for finding in blind_spots.of_coverage() if finding.name == "unseen.unwatched"]
+    assert [(f.message, 'log_event("token_failed"' in f.hint) for f in found] == [
+        ("rest_framework is installed, and nothing watches it: its token_failed is not seen.", True)
     ]
 
 

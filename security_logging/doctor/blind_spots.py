@@ -26,18 +26,25 @@ class Need:
 
 
 NEEDS = (
-    Need("mfa_failed", "second factor", ("django_otp", "allauth.mfa", "two_factor", "mfa")),
-    Need("token_failed", "API", ("rest_framework", "ninja", "knox", "oauth2_provider", "graphene_django")),
-    Need("login_locked", "lock-out", ("axes", "defender", "lockout")),
-    Need("rate_limited", "rate limit", ("django_ratelimit", "rest_framework", "allauth", "ninja")),
+    Need("mfa_failed", "second factor", ("django_otp", "allauth.mfa", "two_factor")),
+    Need("token_failed", "API with tokens", ("rest_framework", "oauth2_provider")),
+    Need("login_locked", "lock-out", ("axes", "allauth.account")),
+    Need("rate_limited", "rate limit", ("django_ratelimit", "rest_framework", "allauth.account")),
     Need("admin_action", "admin", ("django.contrib.admin",)),
     Need("user_created", "user model of Django", ("django.contrib.auth",)),
 )
+# Apps that could cause an event and that no integration of ours watches.
+UNWATCHED = {
+    "ninja": "token_failed",
+    "graphene_django": "token_failed",
+    "defender": "login_locked",
+    "mfa": "mfa_failed",
+}
 
 
 def of_coverage() -> Iterator[Finding]:
     """Name the event types that cannot be seen in this project, and why."""
-    found = [*_switched_off(), *_without_middleware(), *_without_package()]
+    found = [*_switched_off(), *_without_middleware(), *_without_package(), *_unwatched()]
     yield from found
     if not found:
         yield ok("coverage", f"Each of the {len(events.event_types())} event types can be seen.")
@@ -59,3 +66,14 @@ def _without_package() -> Iterator[Finding]:
         if is_wanted(events.get(need.event)) and not any(map(apps.is_installed, need.apps)):
             message = f"{need.event} cannot happen: INSTALLED_APPS has no {need.what} ({', '.join(need.apps)})."
             yield note("unseen.package", message)
+
+
+def _unwatched() -> Iterator[Finding]:
+    for app, event in UNWATCHED.items():
+        if apps.is_installed(app):
+            hint = (
+                f'Log it where your code refuses: log_event("{event}", request, reason="..."), see docs/extending.md.'
+            )
+            yield note(
+                "unseen.unwatched", f"{app} is installed, and nothing watches it: its {event} is not seen.", hint
+            )
