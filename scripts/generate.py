@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the sources of this checkout, whatever is installed
 
-from scripts import captures, fail2ban_samples, tables  # noqa: E402
+from scripts import captures, fail2ban_samples, flow_table, tables  # noqa: E402
 from security_logging.fail2ban import render, report  # noqa: E402
 
 FILES: dict[str, Callable[[], str]] = {
@@ -25,6 +25,7 @@ FILES: dict[str, Callable[[], str]] = {
     "fail2ban/jail.d/django-security.conf": render.render_jails,
     "fail2ban/action.d/django-security-report.conf": report.render_report_action,
     "docs/events.md": tables.events_page,
+    "docs/flows.md": flow_table.page,
     "docs/images/console.svg": captures.console_svg,
     "tests/real_fail2ban/logs/django-security": fail2ban_samples.render,
 }
