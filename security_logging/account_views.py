@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from security_logging.view_classes import is_of, view_class_of
 
 if TYPE_CHECKING:
     from django.urls import ResolverMatch
@@ -20,13 +21,21 @@ class AccountView(Enum):
     CHANGE_FOR_USER = "change_for_user"  # of somebody else's, in the admin
 
 
+# By the module that defines them.
 _CLASSES = {
-    "LoginView": AccountView.LOGIN,
-    "PasswordResetView": AccountView.RESET_REQUEST,
-    "PasswordResetConfirmView": AccountView.RESET,
-    "PasswordChangeView": AccountView.CHANGE,
+    "django.contrib.auth.views": {
+        "LoginView": AccountView.LOGIN,
+        "PasswordResetView": AccountView.RESET_REQUEST,
+        "PasswordResetConfirmView": AccountView.RESET,
+        "PasswordChangeView": AccountView.CHANGE,
+    }
 }
 _ADMIN_NAMES = {"login": AccountView.LOGIN, "password_change": AccountView.CHANGE}
+
+
+def add(module: str, classes: dict[str, AccountView]) -> None:
+    """Add views of another package, which end an attempt in the same ways as Django's."""
+    _CLASSES[module] = classes
 
 
 def account_view_of(match: ResolverMatch | None) -> AccountView | None:
@@ -38,15 +47,17 @@ def account_view_of(match: ResolverMatch | None) -> AccountView | None:
     if match is None:
         return None
     if "admin" not in match.app_names:
-        return _of_class(getattr(match.func, "view_class", None))
+        return _of_class(view_class_of(match))
     name = match.url_name or ""
     # UserAdmin names it after auth.User even where it serves another user model.
     return AccountView.CHANGE_FOR_USER if name.endswith("_password_change") else _ADMIN_NAMES.get(name)
 
 
 def _of_class(view_class: Any) -> AccountView | None:
-    # Where nobody has imported the views there is no view of these, and perhaps no django.contrib.auth to import.
-    views = sys.modules.get("django.contrib.auth.views")
-    if views is None or not isinstance(view_class, type):
-        return None
-    return next((kind for name, kind in _CLASSES.items() if issubclass(view_class, getattr(views, name))), None)
+    found = (
+        kind
+        for module, classes in _CLASSES.items()
+        for name, kind in classes.items()
+        if is_of(view_class, module, name)
+    )
+    return next(found, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,12 @@ def actor(request: HttpRequest | None = None) -> dict[str, Any]:
     """Return the fields of an event that say who did it; none when nobody is known."""
     user = acting_user(request)
     return {} if user is None else {"user": partial(name_of, user), "user_id": partial(key_of, user)}
+
+
+def actor_name(request: HttpRequest | None = None) -> Callable[[], str] | None:
+    """Return what gives the name of who did it, for an event without the key; None when nobody is known."""
+    user = acting_user(request)
+    return None if user is None else partial(name_of, user)
 
 
 def name_of(user: Any) -> str:

@@ -14,8 +14,17 @@ class SecurityLoggingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and connect the receivers, once Django knows its apps."""
-        from security_logging import accounts, admin_log, checks, django_records, logger, privileges, receivers
+        from security_logging import (
+            accounts,
+            admin_log,
+            checks,
+            django_records,
+            integrations,
+            logger,
+            privileges,
+            receivers,
+        )
 
         checks.register()
-        for watcher in (logger, receivers, django_records, accounts, privileges, admin_log):
+        for watcher in (logger, integrations, receivers, django_records, accounts, privileges, admin_log):
             watcher.connect()

@@ -56,11 +56,12 @@ def _has_ended_it(event: SecurityEvent) -> bool:
     return event.type is SUSPICIOUS_REQUEST and "status" in event.fields
 
 
-def log_login_attempt(request: HttpRequest, response: HttpResponseBase) -> None:
+def log_login_attempt(request: HttpRequest, response: HttpResponseBase, typed: object = None) -> None:
     """
     Log what became of a POST to a login view, unless a signal or a record of Django has already told it.
 
-    A form that is shown again although nobody's credentials were refused has ended the attempt itself.
+    A form that is shown again although nobody's credentials were refused has ended the attempt itself. `typed` is the
+    user name where the form does not call it so.
     """
     status = response.status_code
     if 300 <= status < 400 or status >= 500 or status in _ANSWERED_ELSEWHERE:
@@ -70,24 +71,25 @@ def log_login_attempt(request: HttpRequest, response: HttpResponseBase) -> None:
     form = (getattr(response, "context_data", None) or {}).get("form")
     user = getattr(form, "user_cache", None)
     if user is None:
-        log_untried(request, _why_untried(form), status)
+        log_untried(request, _why_untried(form), status, typed)
     else:
         # AuthenticationForm keeps whom the credentials belong to before it asks whether that user may log in.
         reason = _why_refused(user, request.resolver_match)
         log_event(LOGIN_FAILED, request, reason=reason, status=status, user=partial(name_of, user))
 
 
-def log_untried(request: HttpRequest, reason: str, status: int | None) -> None:
+def log_untried(request: HttpRequest, reason: str, status: int | None, user: object = None) -> None:
     """
     Log an attempt that ended before any credential was checked; another site's is nobody's attempt.
 
     A hostile page can post a form to our login page from each of its visitors' browsers, so such a request is not
-    counted when the browser says so (docs/drive-by-bans.md).
+    counted when the browser says so (docs/drive-by-bans.md). `user` is what was typed, attacker-controlled; None: look
+    into the form.
     """
     if is_cross_site(request):
         log_event(CROSSSITE_REQUEST, request, reason=reason, status=status)
     else:
-        log_event(LOGIN_FAILED, request, reason=reason, status=status, user=partial(_typed_user, request))
+        log_event(LOGIN_FAILED, request, reason=reason, status=status, user=user or partial(_typed_user, request))
 
 
 def _why_untried(form: Any) -> str:

@@ -10,7 +10,15 @@ from difflib import get_close_matches
 from django.conf import settings
 from django.core import checks
 
-from security_logging import address_checks, event_checks, log_checks, logging_checks, request_checks, user_name_checks
+from security_logging import (
+    address_checks,
+    event_checks,
+    integrations,
+    log_checks,
+    logging_checks,
+    request_checks,
+    user_name_checks,
+)
 from security_logging.address_checks import Problem
 from security_logging.conf import PREFIX, Settings, conf, declared
 from security_logging.surface import ADMIN, API, SITE
@@ -65,6 +73,7 @@ DECLARED = (
     Declared("W103", "An entry of SECURITY_LOGGING_BAIT_PATHS_REMOVE is not in the shipped list."),
     Declared("W104", "SECURITY_LOGGING_FLOOD_LINES or _FLOOD_ADDRESS_LINES leaves Fail2ban too few lines."),
     Declared("W201", "SECURITY_LOGGING_EVENTS switches off what Fail2ban counts."),
+    Declared("W202", "The integration with an installed package could not be connected."),
     Declared("W301", "LOGGING silences every logger that exists by the time it is read."),
     Declared("W302", "A record reaches one handler twice: by its logger and by the one above."),
 )
@@ -93,6 +102,7 @@ def check_settings(app_configs: object = None, **kwargs: object) -> list[checks.
         *(message for finding in user_name_checks.findings() for message in _messages(*finding)),
         *_messages(Settings.SURFACE_NAMESPACES.name, list(_surface_namespaces()), "E007"),
         *(message for finding in request_checks.findings() for message in _messages(*finding)),
+        *_integrations(),
         *_unknown_settings(),
     ]
 
@@ -101,6 +111,13 @@ def check_logging(app_configs: object = None, **kwargs: object) -> list[checks.C
     """Check the LOGGING setting for mistakes that Python does not tell."""
     found = logging_checks.findings(settings.LOGGING, getattr(settings, "SETTINGS_MODULE", None))
     return [_message(finding) for finding in found]
+
+
+def _integrations() -> Iterator[checks.CheckMessage]:
+    for app, module in integrations.failed.items():
+        message = f"The integration with {app!r} could not be connected, so its events are missing from the log."
+        hint = f"The logger security_logging.internal says why, as 'integration {module}'; docs/integrations.md says "
+        yield checks.Warning(message, hint=f"{hint}which versions are tested.", id=_id("W202"))
 
 
 def check_log(app_configs: object = None, **kwargs: object) -> list[checks.CheckMessage]:

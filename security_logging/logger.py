@@ -174,13 +174,14 @@ def _tell(event: SecurityEvent, request: HttpRequest | None) -> None:
 
 def _served(request: object) -> HttpRequest | None:
     plain = request if isinstance(request, HttpRequest) else attempt("request", plain_request, None, request)
-    return current_request() if plain is None else plain
+    current = current_request()
+    # A library may authenticate with a request that it has made up: no view serves it (django-oauth-toolkit).
+    is_made_up = current is not None and getattr(plain, "resolver_match", None) is None
+    return current if plain is None or is_made_up else plain
 
 
 def _remember(request: HttpRequest, event: SecurityEvent) -> None:
-    """Note the event with its request, and with the one being served, of which a library may have made a copy."""
-    for one in {id(found): found for found in (request, current_request()) if found is not None}.values():
-        events_of(one).append(event)
+    events_of(request).append(event)
 
 
 def _event(event_type: EventType, described: dict[str, object]) -> SecurityEvent:

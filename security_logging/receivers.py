@@ -11,13 +11,16 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 
 from security_logging import prior_failures
 from security_logging.actor import key_of, name_of
+from security_logging.context import current_request
 from security_logging.event_types import LOGIN, LOGIN_FAILED, LOGOUT
-from security_logging.logger import attempt, log_event
+from security_logging.logger import attempt, log_event, plain_request
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 BAD_CREDENTIALS = "bad_credentials"
+LOCKED = "locked"
+_LOCKED = "_security_logging_locked"
 _NAME_KEYS = ("username", "email", "login", "user", "phone")  # asked in this order, after the model's own
 
 
@@ -54,9 +57,23 @@ def on_user_login_failed(
     **kwargs: object,
 ) -> None:
     """Log that the credentials were refused; of them only the user name is ever read."""
+    reason = LOCKED if attempt("locked", partial(is_marked_locked, request), False) else BAD_CREDENTIALS
     name = partial(typed_name, credentials or {})
-    event = log_event(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=name)
+    event = log_event(LOGIN_FAILED, request, reason=reason, user=name)
     attempt("prior_failures", partial(prior_failures.count, name, event), None)
+
+
+def mark_locked(request: HttpRequest | None, *, is_locked: bool) -> None:
+    """Note whether the application has locked out who tries to log in now: then no credential is checked."""
+    served = plain_request(request) or current_request()
+    if served is not None:
+        served.__dict__[_LOCKED] = is_locked
+
+
+def is_marked_locked(request: HttpRequest | None) -> bool:
+    """Tell whether that was noted."""
+    served = plain_request(request) or current_request()
+    return served is not None and served.__dict__.get(_LOCKED, False)
 
 
 def _is_somebody(user: Any) -> bool:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from security_logging.account_views import AccountView, account_view_of
-from security_logging.actor import actor
+from security_logging.actor import actor_name
 from security_logging.attempts import CSRF, is_refused, log_untried
 from security_logging.bait_paths import is_bait
 from security_logging.cross_site import is_sent_for_a_page
@@ -23,6 +23,7 @@ from security_logging.event_types import (
     SUSPICIOUS_REQUEST,
 )
 from security_logging.logger import log_event
+from security_logging.view_classes import is_of, view_class_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -41,6 +42,14 @@ TOO_MANY_REQUESTS = "too_many_requests"
 _CSRF_REASONS = {"Origin": "origin", "Referer": "referer", "CSRF cookie": "cookie", "CSRF token": "token"}
 
 
+_questions: set[tuple[str, str]] = set()
+
+
+def add_question(module: str, name: str) -> None:
+    """Add a class of views whose 401 asks for the next step of a login and refuses nobody."""
+    _questions.add((module, name))
+
+
 def log_record(record: logging.LogRecord) -> None:
     """Log the event that a record of `django.request` or below `django.security` stands for, if any."""
     given = getattr(record, "request", None)
@@ -55,7 +64,7 @@ def log_record(record: logging.LogRecord) -> None:
     elif kind == "DisallowedHost":
         log_event(DISALLOWED_HOST, request, status=status, detail=None if request is None else _host(request))
     else:
-        log_event(SUSPICIOUS_REQUEST, request, reason=kind, status=status, **actor(request))
+        log_event(SUSPICIOUS_REQUEST, request, reason=kind, status=status, user=actor_name(request))
 
 
 def _log_status(request: HttpRequest, status: int | None, raised: object) -> None:
@@ -64,16 +73,21 @@ def _log_status(request: HttpRequest, status: int | None, raised: object) -> Non
     elif status == 403:
         exception = raised[1] if isinstance(raised, tuple) else None
         if type(exception).__module__.startswith("django_ratelimit"):
-            log_event(RATE_LIMITED, request, reason=TOO_MANY_REQUESTS, status=status, **actor(request))
+            log_event(RATE_LIMITED, request, reason=TOO_MANY_REQUESTS, status=status, user=actor_name(request))
         else:
             reason = FORBIDDEN if exception is None else NO_PERMISSION
-            log_event(PERMISSION_DENIED, request, reason=reason, status=status, **actor(request))
-    elif status == 401:
+            log_event(PERMISSION_DENIED, request, reason=reason, status=status, user=actor_name(request))
+    elif status == 401 and not _is_question(request):
         # Not counted, not even with credentials: a single-page application whose token has expired asks on.
         reason = CREDENTIALS_REFUSED if "HTTP_AUTHORIZATION" in request.META else CREDENTIALS_MISSING
-        log_event(PERMISSION_DENIED, request, reason=reason, status=status, **actor(request))
+        log_event(PERMISSION_DENIED, request, reason=reason, status=status, user=actor_name(request))
     elif status == 429:
-        log_event(RATE_LIMITED, request, reason=TOO_MANY_REQUESTS, status=status, **actor(request))
+        log_event(RATE_LIMITED, request, reason=TOO_MANY_REQUESTS, status=status, user=actor_name(request))
+
+
+def _is_question(request: HttpRequest) -> bool:
+    view_class = view_class_of(request.resolver_match)
+    return any(is_of(view_class, module, name) for module, name in _questions)
 
 
 def _log_missing(request: HttpRequest) -> None:
@@ -90,7 +104,7 @@ def _log_csrf(request: HttpRequest | None, status: int | None, why: str) -> None
         log_untried(request, CSRF, status)
         return
     reason = next((word for start, word in _CSRF_REASONS.items() if why.startswith(start)), None)
-    log_event(CSRF_FAILED, request, reason=reason, status=status, **actor(request))
+    log_event(CSRF_FAILED, request, reason=reason, status=status, user=actor_name(request))
 
 
 def _host(request: HttpRequest) -> str | None:

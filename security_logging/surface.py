@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from django.urls import Resolver404, resolve
 
 from security_logging.conf import conf
+from security_logging.view_classes import is_of, view_class_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.urls import ResolverMatch
 
 SITE, ADMIN, API = "site", "admin", "api"
+_API_VIEWS = (
+    ("rest_framework.views", "APIView"),
+    ("allauth.headless.base.views", "APIView"),
+    ("oauth2_provider.views.base", "TokenView"),
+)
 _MATCH = "_security_logging_match"
 
 
@@ -56,7 +61,6 @@ def _resolve(request: HttpRequest) -> ResolverMatch | None:
 
 
 def _is_api_view(match: ResolverMatch) -> bool:
-    """Tell whether the view is one of Django REST framework's; does not import it where nobody else has."""
-    views = sys.modules.get("rest_framework.views")
-    view_class = getattr(match.func, "cls", None) or getattr(match.func, "view_class", None)
-    return views is not None and isinstance(view_class, type) and issubclass(view_class, views.APIView)
+    """Tell whether the view is one of a framework for APIs."""
+    view_class = view_class_of(match)
+    return any(is_of(view_class, module, name) for module, name in _API_VIEWS)

@@ -11,8 +11,9 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.shortcuts import resolve_url
 from django.urls import Resolver404, get_script_prefix, resolve
 
+from security_logging import answers
 from security_logging.account_views import AccountView, account_view_of
-from security_logging.actor import acting_user, actor
+from security_logging.actor import acting_user, actor_name
 from security_logging.attempts import NOT_STAFF, log_login_attempt
 from security_logging.event_types import PERMISSION_DENIED
 from security_logging.logger import log_event
@@ -58,7 +59,7 @@ def log_unsignalled(request: HttpRequest, response: HttpResponseBase) -> None:
         if login_page is not None:
             _log_bounced(request, login_page)
             return
-    if request.method not in SAFE_METHODS:
+    if request.method not in SAFE_METHODS and not answers.is_read(request, response):
         view = account_view_of(request.resolver_match)
         if view is not None:
             _OUTCOMES[view](request, response)
@@ -81,4 +82,4 @@ def _log_bounced(request: HttpRequest, login_page: ResolverMatch) -> None:
     """Log that a user who is logged in was sent to log in: as somebody who may."""
     is_staff = getattr(acting_user(request), "is_staff", False)
     reason = NOT_STAFF if "admin" in login_page.app_names and not is_staff else NO_PERMISSION
-    log_event(PERMISSION_DENIED, request, reason=reason, status=302, **actor(request))
+    log_event(PERMISSION_DENIED, request, reason=reason, status=302, user=actor_name(request))

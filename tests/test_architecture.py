@@ -60,7 +60,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "context": (set(), DJANGO),
     "signals": (set(), DJANGO),
     "actor": ({"context"}, DJANGO),
-    "surface": ({"conf"}, DJANGO),
+    "view_classes": (set(), DJANGO),
+    "surface": ({"conf", "view_classes"}, DJANGO),
     "client_ip": ({"addresses", "conf", "proxies"}, DJANGO | {"ipware"}),
     "request_path": ({"surface"}, DJANGO),
     "user_names": (VOCABULARY | {"conf"}, DJANGO),
@@ -81,12 +82,19 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "prior_failures": (VOCABULARY | {"client_ip", "conf", "context", "logger"}, DJANGO),
     "receivers": (VOCABULARY | {"actor", "conf", "context", "logger", "prior_failures", "surface"}, DJANGO),
     # What no signal tells: seen in the answer, or in a record that Django writes.
-    "account_views": (set(), DJANGO),
+    "account_views": ({"view_classes"}, DJANGO),
+    "answers": (set(), DJANGO),
     "attempts": (VOCABULARY | {"actor", "cross_site", "logger", "receivers"}, DJANGO),
     "passwords": (VOCABULARY | {"actor", "attempts", "logger"}, DJANGO),
-    "refusals": (VOCABULARY | {"account_views", "actor", "attempts", "bait_paths", "cross_site", "logger"}, DJANGO),
+    "refusals": (
+        VOCABULARY | {"account_views", "actor", "attempts", "bait_paths", "cross_site", "logger", "view_classes"},
+        DJANGO,
+    ),
     "django_records": ({"logger", "refusals"}, DJANGO),
-    "unsignalled": (VOCABULARY | {"account_views", "actor", "attempts", "logger", "passwords", "refusals"}, DJANGO),
+    "unsignalled": (
+        VOCABULARY | {"account_views", "actor", "answers", "attempts", "logger", "passwords", "refusals"},
+        DJANGO,
+    ),
     "middleware": ({"conf", "context", "django_records", "logger", "request_id", "unsignalled"}, DJANGO),
     "testing": (VOCABULARY | {"logger", "signals"}, DJANGO),
     "address_checks": ({"addresses", "conf", "proxies"}, DJANGO),
@@ -101,7 +109,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "checks": (
         VOCABULARY
         | {"address_checks", "conf", "event_checks", "log_checks", "logging_checks", "request_checks", "surface"}
-        | {"user_name_checks"},
+        | {"integrations", "user_name_checks"},
         DJANGO,
     ),
     "apps": (
@@ -120,14 +128,6 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         | {"request_checks", "sinks", "unsignalled"},
         DJANGO,
     ),
-    # Each integration knows the one package that it is for.
-    "integrations": (VOCABULARY | {"conf", "context", "logger", "surface"}, ANYTHING),
-    # The only importer of boto3 and watchtower: they open connections and take a second to load.
-    "cloudwatch": (
-        VOCABULARY | {"conf", "ecs", "formatters", "handlers", "lifecycle", "logger"},
-        DJANGO | {"boto3", "botocore", "watchtower"},
-    ),
-    # Commands stand above everything but what serves requests.
     # Attacks the site as a client would, and watches what becomes of it.
     "drill": (
         VOCABULARY
@@ -135,6 +135,19 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         | {"reading", "records", "selection", "sinks", "surface"},
         DJANGO,
     ),
+    # Each integration knows the one package that it is for.
+    "integrations": (
+        VOCABULARY
+        | {"account_views", "actor", "answers", "attempts", "logger", "passwords", "receivers", "refusals"}
+        | {"view_classes"},
+        ANYTHING,
+    ),
+    # The only importer of boto3 and watchtower: they open connections and take a second to load.
+    "cloudwatch": (
+        VOCABULARY | {"conf", "ecs", "formatters", "handlers", "lifecycle", "logger"},
+        DJANGO | {"boto3", "botocore", "watchtower"},
+    ),
+    # Commands stand above everything but what serves requests.
     "management": (
         VOCABULARY
         | {"addresses", "checks", "client_ip", "cloudwatch", "conf", "ecs", "fail2ban", "formatters", "handlers"}

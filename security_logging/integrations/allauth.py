@@ -1,0 +1,182 @@
+"""django-allauth: attempts that its forms and its API end without a signal, codes, and changes of passwords."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from allauth.account import signals
+from django.urls import reverse
+
+from security_logging import account_views, answers, refusals
+from security_logging.account_views import AccountView
+from security_logging.actor import actor, key_of, name_of
+from security_logging.attempts import EMPTY, REJECTED_BY_FORM, is_refused, log_untried
+from security_logging.event_types import (
+    LOGIN_FAILED,
+    MFA_FAILED,
+    PASSWORD_CHANGE_FAILED,
+    PASSWORD_CHANGED,
+    PASSWORD_RESET_COMPLETED,
+    PASSWORD_RESET_REQUESTED,
+    EventType,
+)
+from security_logging.logger import log_event
+from security_logging.passwords import WRONG_OLD_PASSWORD
+from security_logging.receivers import typed_name
+from security_logging.view_classes import is_of, view_class_of
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+BAD_CODE = "bad_code"
+BAD_RESET_CODE = "bad_reset_code"
+RATE_LIMITED = "rate_limited"
+
+# What ends in a view of a module, where no signal tells.
+_VIEWS: Mapping[str, Mapping[str, EventType]] = {
+    "allauth.account.views": {
+        "LoginView": LOGIN_FAILED,
+        "ReauthenticateView": LOGIN_FAILED,
+        "ConfirmLoginCodeView": LOGIN_FAILED,
+        "PasswordChangeView": PASSWORD_CHANGE_FAILED,
+    },
+    "allauth.mfa.base.views": {"AuthenticateView": MFA_FAILED, "ReauthenticateView": MFA_FAILED},
+    "allauth.mfa.webauthn.views": {"LoginWebAuthnView": LOGIN_FAILED, "ReauthenticateWebAuthnView": MFA_FAILED},
+    "allauth.headless.account.views": {
+        "LoginView": LOGIN_FAILED,
+        "ReauthenticateView": LOGIN_FAILED,
+        "ConfirmLoginCodeView": LOGIN_FAILED,
+        "RequestPasswordResetView": PASSWORD_RESET_REQUESTED,
+        "ChangePasswordView": PASSWORD_CHANGE_FAILED,
+    },
+    "allauth.headless.mfa.views": {
+        "AuthenticateView": MFA_FAILED,
+        "ReauthenticateView": MFA_FAILED,
+        "AuthenticateWebAuthnView": MFA_FAILED,
+        "ReauthenticateWebAuthnView": MFA_FAILED,
+        "LoginWebAuthnView": LOGIN_FAILED,
+    },
+}
+_REASONS = {
+    "too_many_login_attempts": RATE_LIMITED,
+    "incorrect_code": BAD_CODE,
+    "enter_current_password": WRONG_OLD_PASSWORD,
+    "required": EMPTY,
+}
+
+
+def connect() -> None:
+    """Connect the receivers and read the answers."""
+    signals.login_code_rejected.connect(on_login_code_rejected, weak=False, dispatch_uid="security_logging.code")
+    signals.password_reset_code_rejected.connect(
+        on_reset_code_rejected, weak=False, dispatch_uid="security_logging.reset_code"
+    )
+    for signal in (signals.password_changed, signals.password_set):
+        signal.connect(on_password_changed, weak=False, dispatch_uid="security_logging.password_changed")
+    signals.password_reset.connect(on_password_reset, weak=False, dispatch_uid="security_logging.password_reset")
+    kinds = {"LoginView": AccountView.LOGIN, "PasswordResetView": AccountView.RESET_REQUEST}
+    account_views.add("allauth.account.views", kinds)
+    refusals.add_question("allauth.headless.base.views", "APIView")
+    answers.add(read_answer)
+
+
+def on_login_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
+    """Log a wrong code in place of a password; whoever asked for one need not exist."""
+    log_event(LOGIN_FAILED, request, reason=BAD_CODE, user=_name(user))
+
+
+def on_reset_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
+    """Log a wrong code for a new password: who guesses it takes over the account."""
+    log_event(LOGIN_FAILED, request, reason=BAD_RESET_CODE, user=_name(user))
+
+
+def on_password_changed(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
+    """Log that users changed their own password, or set their first."""
+    whom: dict[str, Any] = {"target": partial(name_of, user), "target_id": partial(key_of, user)}
+    log_event(PASSWORD_CHANGED, request, **actor(request), **whom)
+
+
+def on_password_reset(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
+    """Log that a password was set through a link or a code."""
+    log_event(PASSWORD_RESET_COMPLETED, request, user=partial(name_of, user), user_id=partial(key_of, user))
+
+
+def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Log what an answer of allauth says and no signal does: a limit reached, something missing or malformed."""
+    event_type = _event_type_of(view_class_of(request.resolver_match))
+    if event_type is None:
+        return False
+    if event_type is PASSWORD_RESET_REQUESTED:
+        if response.status_code == 200:
+            log_event(event_type, request, status=200, user=_typed(request))
+    elif (codes := _error_codes(response)) and not is_refused(request):
+        _log(event_type, request, response, _reason(codes))
+    return True
+
+
+def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase, reason: str) -> None:
+    who: dict[str, Any] = actor(request)
+    status = response.status_code
+    if event_type is LOGIN_FAILED and reason != BAD_CODE:
+        log_untried(request, reason, status, _typed(request))
+    elif event_type is PASSWORD_CHANGE_FAILED:
+        log_event(event_type, request, reason=reason, **who, target=who.get("user"), target_id=who.get("user_id"))
+    else:
+        log_event(event_type, request, reason=reason, status=status, user=who.get("user") or _name(_pending(response)))
+
+
+def _pending(response: HttpResponseBase) -> Any | None:
+    """Return the user whose password was right and whose second factor is missing."""
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    return getattr(form, "user", None)
+
+
+def _event_type_of(view_class: Any) -> EventType | None:
+    found = (
+        kind for module, views in _VIEWS.items() for name, kind in views.items() if is_of(view_class, module, name)
+    )
+    return next(found, None)
+
+
+def _reason(codes: set[str]) -> str:
+    return next((reason for code, reason in _REASONS.items() if code in codes), REJECTED_BY_FORM)
+
+
+def _error_codes(response: HttpResponseBase) -> set[str]:
+    """Return the codes of the errors that the answer shows, on a page or in JSON; of an ordinary answer none."""
+    context = getattr(response, "context_data", None) or {}
+    if context:
+        forms = [context.get(name) for name in ("form", "webauthn_form")]
+        errors = [form._errors for form in forms if form is not None and form._errors]  # noqa: SLF001 (asks nothing)
+        return {str(error.code) for found in errors for listed in found.as_data().values() for error in listed}
+    if response.status_code != 400:
+        return {"incorrect_code"} if _is_back_to_start(response) else set()
+    try:
+        found = json.loads(getattr(response, "content", b""))
+        return {str(error.get("code")) for error in found.get("errors", ())} or {""}
+    except (ValueError, AttributeError):  # not the JSON of the API: refused all the same
+        return {""}
+
+
+def _is_back_to_start(response: HttpResponseBase) -> bool:
+    """Tell whether the answer is that of a refused passkey: the login page, where a message says so."""
+    return response.status_code == 302 and response.headers.get("Location") == reverse("account_login")
+
+
+def _typed(request: HttpRequest) -> str | None:
+    """Return the user name in the form or in the JSON that was sent, attacker-controlled."""
+    if request.content_type != "application/json":
+        return typed_name(request.POST)
+    try:
+        sent = json.loads(request.body)
+    except ValueError:
+        return None
+    return typed_name(sent) if isinstance(sent, Mapping) else None
+
+
+def _name(user: Any) -> object:
+    return None if user is None else partial(name_of, user)

@@ -1,0 +1,28 @@
+"""The second factors of django-allauth."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from allauth.mfa.signals import authentication_failed
+
+from security_logging.actor import name_of
+from security_logging.event_types import MFA_FAILED
+from security_logging.integrations.allauth import BAD_CODE
+from security_logging.logger import log_event
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+def connect() -> None:
+    """Connect the receiver."""
+    authentication_failed.connect(on_authentication_failed, weak=False, dispatch_uid="security_logging.allauth_mfa")
+
+
+def on_authentication_failed(
+    sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object
+) -> None:
+    """Log that a code was refused."""
+    log_event(MFA_FAILED, request, reason=BAD_CODE, user=partial(name_of, user))

@@ -1,0 +1,55 @@
+"""django-axes: who is locked out, and which attempts it refused without looking at the credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+from axes.handlers.proxy import AxesProxyHandler
+from axes.signals import user_locked_out
+
+from security_logging.event_types import LOGIN_LOCKED
+from security_logging.logger import attempt, log_event
+from security_logging.receivers import is_marked_locked, mark_locked
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+TOO_MANY_FAILURES = "too_many_failures"
+
+
+def connect() -> None:
+    """
+    Hear of locks, and see what axes answers when its backend asks whether an attempt is allowed.
+
+    No signal tells a refused attempt from a checked one, so that answer is watched; it stays what it is. Importing the
+    signals of axes has connected its receivers, and ours of failed logins must come after them, to know what they
+    have decided: integrations are connected before `security_logging.receivers`.
+    """
+    user_locked_out.connect(on_user_locked_out, weak=False, dispatch_uid="security_logging.axes")
+    proxy: Any = AxesProxyHandler
+    if not hasattr(proxy.is_allowed, "__wrapped__"):
+        proxy.is_allowed = classmethod(_watched(proxy.is_allowed.__func__))
+
+
+def on_user_locked_out(
+    sender: object, request: HttpRequest | None = None, username: str | None = None, **kwargs: object
+) -> None:
+    """
+    Log the lock once; axes tells it again with each attempt that it refuses.
+
+    The attempt that reached the limit was checked and failed for its credentials; those after it were not checked.
+    """
+    if not attempt("axes", partial(is_marked_locked, request), False):
+        log_event(LOGIN_LOCKED, request, reason=TOO_MANY_FAILURES, user=username)
+
+
+def _watched(is_allowed: Callable[..., bool]) -> Callable[..., bool]:
+    @wraps(is_allowed)
+    def is_allowed_and_tell(proxy: object, request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
+        answer = is_allowed(proxy, request, *args, **kwargs)
+        attempt("axes", partial(mark_locked, request, is_locked=not answer), None)
+        return answer
+
+    return is_allowed_and_tell

@@ -1,0 +1,60 @@
+"""django-otp: second factors that were refused, by the device or before it was asked."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django_otp.forms import OTPAuthenticationFormMixin, otp_verification_failed
+
+from security_logging import answers
+from security_logging.actor import name_of
+from security_logging.attempts import EMPTY, REJECTED_BY_FORM, is_refused
+from security_logging.event_types import MFA_FAILED
+from security_logging.logger import log_event
+from security_logging.receivers import LOCKED
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+BAD_CODE = "bad_code"
+
+# The form asks for something, and nobody has failed: without a second factor so far, or with a challenge.
+_QUESTIONS = {"token_required", "device_required", "challenge_message", "challenge_exception", "not_interactive"}
+_OF_THE_PASSWORD = {"invalid_login", "inactive"}  # django.contrib.auth.forms, django.contrib.admin.forms
+
+
+def connect() -> None:
+    """Connect the receiver and read the answers of views with a form of django-otp."""
+    otp_verification_failed.connect(on_verification_failed, weak=False, dispatch_uid="security_logging.otp")
+    answers.add(read_answer)
+
+
+def on_verification_failed(sender: object, user: Any = None, **kwargs: object) -> None:
+    """Log that a device refused the code; the signal has no request, so the middleware's is taken."""
+    log_event(MFA_FAILED, reason=BAD_CODE, user=partial(name_of, user))
+
+
+def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """
+    Log a code that no device was asked about: none at all, one of the wrong form, or one too many.
+
+    The user name and password in the same form are Django's matter, as long as they are what is wrong.
+    """
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    if not isinstance(form, OTPAuthenticationFormMixin):
+        return False
+    codes = _error_codes(form)
+    user = getattr(form, "user_cache", None) or getattr(form, "user", None)
+    if form.is_bound and (user is None or codes & _OF_THE_PASSWORD):
+        return False
+    if codes - _QUESTIONS and not is_refused(request):
+        reason = LOCKED if None in codes else EMPTY if "required" in codes else REJECTED_BY_FORM
+        log_event(MFA_FAILED, request, reason=reason, status=response.status_code, user=partial(name_of, user))
+    return True
+
+
+def _error_codes(form: Any) -> set[str | None]:
+    errors = getattr(form, "_errors", None)  # not form.errors, which would validate a form that nobody has validated
+    return {error.code for found in errors.as_data().values() for error in found} if errors else set()
