@@ -38,7 +38,9 @@ def sentry_options(*, personal_data: bool = False, **options: Any) -> dict[str, 
     keeper = _Keeper(personal_data)
     return {
         "enable_logs": True,
-        "send_default_pii": personal_data,
+        # Off is what the absence of the option means. Newer versions prefer `data_collection`, which would switch the
+        # scrubber off.
+        **({"send_default_pii": True} if personal_data else {}),
         "include_local_variables": False,
         "max_request_body_size": "never",
         "event_scrubber": EventScrubber(

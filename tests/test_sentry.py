@@ -42,7 +42,8 @@ def sent(code: str, **options: Any) -> Sentry:
         program = f"OPTIONS = {options!r}{_PROLOGUE}{code}\nsentry_sdk.flush(5)"
         environment = {**os.environ, "DSN": server.dsn, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-        command = [sys.executable, "-c", program, "--secret-argument"]
+        quiet = "ignore:The send_default_pii:DeprecationWarning"  # see sentry_options
+        command = [sys.executable, "-W", quiet, "-c", program, "--secret-argument"]
         run = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=60)
         assert (run.returncode, run.stderr) == (0, "")
         return server

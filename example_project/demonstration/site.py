@@ -82,6 +82,7 @@ def _environment(run: RunDirectory) -> dict[str, str]:
         "HARBOUR_ALLOWED_HOSTS": f"{HOST},localhost,{LOOPBACK}",
         "HARBOUR_TRUSTED_PROXIES": "unix:",
         "HARBOUR_HTTPS": "off",
+        "HARBOUR_EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
         "HARBOUR_BIND": f"unix:{run.path}/gunicorn.sock",
         "HARBOUR_WORKERS": str(WORKERS),
         "HOME": str(run.path),

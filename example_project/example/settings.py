@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import django
+
 from example import environment
 from security_logging.logging_config import build_logging
 
@@ -117,7 +119,11 @@ X_FRAME_OPTIONS = "DENY"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"  # filled by collectstatic, served by nginx
 
-EMAIL_BACKEND = environment.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+_MAIL = environment.text("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": _MAIL}}
+else:
+    EMAIL_BACKEND = _MAIL
 DEFAULT_FROM_EMAIL = environment.text("FROM_EMAIL", "harbour@example.org")
 
 LANGUAGE_CODE = "en"

@@ -100,7 +100,7 @@ def test_server_under_a_black_hole(name: str, tmp_path: Path, endpoint: FaultEnd
             ids.add(attempt(url))
             slowest = max(slowest, time.monotonic() - begun)
         seconds = stop(process)
-    assert (ids - set(kept_ids(tmp_path)), seconds < STOP_SECONDS, slowest < 5) == (set(), True, True)
+    assert (ids - set(kept_ids(tmp_path)), seconds < STOP_SECONDS, slowest < 15) == (set(), True, True)
 
 
 def test_uvicorn(tmp_path: Path, endpoint: FaultEndpoint) -> None:
