@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -63,7 +62,14 @@ class SecurityLoggingMiddleware:
             context.leave(token)
 
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
-        if may_be_unsignalled(request, response):
-            attempt("middleware", partial(log_unsignalled, request, response), None)
+        attempt("middleware", _look_at, None, request, response)
         if self.id_header is not None:
-            response.headers[self.id_header] = attempt("request_id", partial(request_id_of, request), "")
+            attempt("request_id", self._name, None, request, response)
+
+    def _name(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        response.headers[str(self.id_header)] = request_id_of(request)
+
+
+def _look_at(request: HttpRequest, response: HttpResponseBase) -> None:
+    if may_be_unsignalled(request, response):
+        log_unsignalled(request, response)
