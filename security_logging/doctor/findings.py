@@ -51,7 +51,8 @@ def note(name: str, message: str, hint: str = "") -> Finding:
 
 def unknown(name: str, reason: str, hint: str = "") -> Finding:
     """Return that something was not looked at, because of the reason."""
-    return Finding(name, Level.UNKNOWN, f"Not looked at, because {reason}.", hint)
+    end = "" if reason.endswith(("?", "!", ".")) else "."
+    return Finding(name, Level.UNKNOWN, f"Not looked at, because {reason}{end}", hint)
 
 
 def warning(name: str, message: str, hint: str) -> Finding:

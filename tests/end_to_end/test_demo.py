@@ -113,6 +113,7 @@ def test_story_cannot_steer_the_terminal(demo: tuple[int, Summary, str]) -> None
         ("The stage is set", signal.SIGTERM),
         ("gunicorn (pid", signal.SIGHUP),
         ("attempt 2", signal.SIGINT),
+        ("security_drill --rehearse", signal.SIGTERM),
         ("Everything is cleaned up", signal.SIGINT),
     ],
 )
