@@ -26,7 +26,7 @@ def _generate(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[st
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the project in which every derived file is up to date; no test changes it."""
     copy = tmp_path_factory.mktemp("fresh")
-    for name in ("security_logging", "scripts", "fail2ban", "docs", "tests/real_fail2ban/logs"):
+    for name in ("security_logging", "scripts", "fail2ban", "docs", "tests"):
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "README.md", copy)
     _generate(copy)
