@@ -142,7 +142,8 @@ def _add_logger(config: dict[str, Any], name: str, handlers: list[str], level: s
     else:
         quiet = name in groups.NOISY
         logger = loggers.setdefault(name, {"level": "WARNING" if quiet else level, "propagate": False})
-    logger["handlers"] = [*logger.get("handlers", []), *handlers]
+    # Each once: a line that is written twice is counted twice.
+    logger["handlers"] = list(dict.fromkeys([*logger.get("handlers", []), *handlers]))
 
 
 def _add_mail(config: dict[str, Any]) -> None:
