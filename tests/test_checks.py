@@ -144,27 +144,34 @@ def test_level(number: str, level: str) -> None:
     assert Declared(number, "It is wrong.").level == level
 
 
-def test_ids_are_unique() -> None:
-    """No id stands for two things."""
-    numbers = [check.id for check in DECLARED]
-    assert sorted(set(numbers)) == sorted(numbers)
-
-
-def _ids_in(path: Path) -> tuple[set[str], set[str]]:
-    """Return the ids that a module declares, and those that it uses."""
-    tree = ast.parse(path.read_text("utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    declarations = [call.args[0] for call in calls if call.func.id == "Declared"]  # type: ignore[attr-defined]  # a Name
-    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    ids = [constant for constant in constants if re.fullmatch(r"[EW]\d{3}", str(constant.value))]
-    declared_ids = {str(constant.value) for constant in ids if constant in declarations}
+def _ids_in(path: Path) -> tuple[list[str], set[str]]:
+    """Return the ids that a module declares, as a Declared or as a key of its own DECLARED, and those that it uses."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    declarations: list[ast.expr | None] = []
+    for node in nodes:
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Declared":
+            declarations.append(node.args[0])
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            declarations += node.value.keys if getattr(node.targets[0], "id", "") == "DECLARED" else []
+    ids = [node for node in nodes if isinstance(node, ast.Constant) and re.fullmatch(r"[EW]\d{3}", str(node.value))]
+    declared_ids = [str(constant.value) for constant in ids if constant in declarations]
     return declared_ids, {str(constant.value) for constant in ids if constant not in declarations}
+
+
+IDS = [_ids_in(path) for path in PACKAGE.rglob("*.py")]
+
+
+def test_ids_are_unique() -> None:
+    """No id stands for two things, in whatever module it is declared."""
+    numbers = [number for declared_ids, _ in IDS for number in declared_ids]
+    assert sorted(set(numbers)) == sorted(numbers)
+    assert {check.id for check in DECLARED} <= set(numbers)
 
 
 def test_what_is_declared_is_used() -> None:
     """No module uses an id that is not declared, and none is declared for nothing."""
-    found = [_ids_in(path) for path in PACKAGE.rglob("*.py")]
-    assert set().union(*(used for _, used in found)) == set().union(*(declared for declared, _ in found))
+    declared_ids = {number for numbers, _ in IDS for number in numbers}
+    assert set().union(*(used for _, used in IDS)) == declared_ids
 
 
 @pytest.mark.parametrize("name", declared())
