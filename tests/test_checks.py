@@ -153,9 +153,10 @@ def _ids_in(path: Path) -> tuple[list[str], set[str]]:
             declarations.append(node.args[0])
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
             declarations += node.value.keys if getattr(node.targets[0], "id", "") == "DECLARED" else []
-    ids = [node for node in nodes if isinstance(node, ast.Constant) and re.fullmatch(r"[EW]\d{3}", str(node.value))]
+    an_id = re.compile(r"(security_logging\.)?[EW]\d{3}")
+    ids = [node for node in nodes if isinstance(node, ast.Constant) and an_id.fullmatch(str(node.value))]
     declared_ids = [str(constant.value) for constant in ids if constant in declarations]
-    return declared_ids, {str(constant.value) for constant in ids if constant not in declarations}
+    return declared_ids, {str(constant.value)[-4:] for constant in ids if constant not in declarations}
 
 
 IDS = [_ids_in(path) for path in PACKAGE.rglob("*.py")]
