@@ -25,8 +25,8 @@ FILES: dict[str, Callable[[], str]] = {
     "fail2ban/jail.d/django-security.conf": render.render_jails,
     "fail2ban/action.d/django-security-report.conf": report.render_report_action,
     "docs/events.md": tables.events_page,
-    "docs/flows.md": flow_table.page,
     "docs/images/console.svg": captures.console_svg,
+    "docs/flows.md": flow_table.page,
     "tests/real_fail2ban/logs/django-security": fail2ban_samples.render,
 }
 # Tables inside pages that are otherwise written by hand, between <!-- generated: NAME --> and <!-- end -->.

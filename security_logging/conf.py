@@ -194,7 +194,7 @@ class Settings:
         None, "str or None", "AWS region; None: the setting AWS_REGION, else what boto3 finds."
     )
     CLOUDWATCH_ENDPOINT_URL = Setting[str | None](
-        None, "URL or None", "Another CloudWatch, e.g. a moto server; None: AWS, or what AWS_ENDPOINT_URL_LOGS says."
+        None, "URL or None", "Another CloudWatch, e.g. a moto server; None: what boto3 finds."
     )
     CLOUDWATCH_DIRECTORY = Setting[str | None](
         None,
