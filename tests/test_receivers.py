@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync  # runs the database's work in this thread; asyncio.run would leak its connection
 from django.contrib.auth import aauthenticate, alogin, alogout, authenticate, get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, User
@@ -151,7 +151,7 @@ def test_request_of_the_middleware_is_forgotten(captured: list[SecurityEvent], r
 def test_async_failed_login(captured: list[SecurityEvent]) -> None:
     """An async view's attempt is logged like any other."""
     request = AsyncRequestFactory().post("/admin/login/", REMOTE_ADDR=ADDRESS)
-    asyncio.run(aauthenticate(request, **WRONG))
+    async_to_sync(aauthenticate)(request, **WRONG)
     assert _names(captured) == ["login_failed"]
     assert _said(captured[0], "surface", "user") == ["admin", "alice"]
 
@@ -171,7 +171,7 @@ def test_async_login_and_logout(admin_user: User, captured: list[SecurityEvent])
         request.auser = auser
         await alogout(request)
 
-    asyncio.run(visit())
+    async_to_sync(visit)()
     assert [(event.type, event.fields["user"]) for event in captured] == [(LOGIN, "admin"), (LOGOUT, "admin")]
 
 
@@ -184,7 +184,7 @@ def test_async_without_a_request(captured: list[SecurityEvent]) -> None:
         await aauthenticate(None, **WRONG)
         return HttpResponse()
 
-    asyncio.run(SecurityLoggingMiddleware(view)(request))  # type: ignore[arg-type]  # it is async as its view is
+    async_to_sync(SecurityLoggingMiddleware(view))(request)  # type: ignore[arg-type]  # it is async as its view is
     assert _said(captured[0], "surface", "user") == ["admin", "alice"]
 
 

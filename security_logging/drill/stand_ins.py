@@ -11,6 +11,7 @@ from django.apps import apps
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from security_logging.conf import conf
@@ -23,7 +24,8 @@ def databases() -> Iterator[None]:
         for alias in list(connections):
             stack.callback(connections.__setitem__, alias, connections[alias])
             connections[alias] = stand_in = _database(alias)
-            stack.callback(stand_in.close)
+            # SQLite's own close() keeps a database in memory open, and Python would complain of the leak.
+            stack.callback(BaseDatabaseWrapper.close, stand_in)
             _make_tables(stand_in)
         yield
 
