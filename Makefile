@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More arguments for pytest, e.g. `make test ARGS="-k login -x"`.
 ARGS ?=
+# How tox runs, e.g. `make test-all TOX="run -e py312-django61"`.
+TOX ?= run
 PYTEST := PYTHONDEVMODE=1 SECURITY_LOGGING_WHEEL="$$(echo dist/*.whl)" $(BIN)/pytest
 
 # In CI a missing program is a failure; on a laptop without root the tests that need it are skipped.
@@ -56,7 +58,7 @@ check: test-packages wheel ## What CI runs: lint, types, generated files, tests 
 	$(PYTEST) --cov $(ARGS)
 
 test-all: system-packages venv ## Run the tests on every supported Django and Python found here.
-	$(BIN)/tox run --discover $$(scripts/find_pythons.sh) -- $(ARGS)
+	$(BIN)/tox $(TOX) --discover $$(scripts/find_pythons.sh) -- $(ARGS)
 
 test-fail2ban-matrix: wheel ## Run the tests of Fail2ban against its versions in Debian and Ubuntu (root); SUITES="sid ...".
 	scripts/test_fail2ban_matrix.sh $(BIN)/pytest $(SUITES)
