@@ -52,7 +52,7 @@ def test_package_that_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrations, "INTEGRATIONS", (("rest_framework", "no_such_module"),))
     integrations.connect()
     (message,) = check_settings()
-    assert (message.id.removeprefix("security_logging."), message.msg) == (
+    assert (str(message.id).removeprefix("security_logging."), message.msg) == (
         "W202",
         "The integration with 'rest_framework' could not be connected, so its events are missing from the log.",
     )
