@@ -46,7 +46,7 @@ _questions: set[tuple[str, str]] = set()
 
 
 def add_question(module: str, name: str) -> None:
-    """Add a class of views whose 401 asks for the next step of a login and refuses nobody."""
+    """Add a class of views whose 401 asks for the next step of a login and refuses nobody; their 410 does."""
     _questions.add((module, name))
 
 
@@ -77,6 +77,9 @@ def _log_status(request: HttpRequest, status: int | None, raised: object) -> Non
         else:
             reason = FORBIDDEN if exception is None else NO_PERMISSION
             log_event(PERMISSION_DENIED, request, reason=reason, status=status, user=actor_name(request))
+    elif status == 410 and _is_question(request):
+        # The session that its token names is over, or never was: nobody can tell, so it is not counted.
+        log_event(PERMISSION_DENIED, request, reason=CREDENTIALS_REFUSED, status=status)
     elif status == 401 and not _is_question(request):
         # Not counted, not even with credentials: a single-page application whose token has expired asks on.
         reason = CREDENTIALS_REFUSED if "HTTP_AUTHORIZATION" in request.META else CREDENTIALS_MISSING

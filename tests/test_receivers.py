@@ -320,3 +320,20 @@ def test_connecting_twice(captured: list[SecurityEvent]) -> None:
     receivers.connect()
     user_login_failed.send(sender=None, credentials={}, request=None)
     assert len(captured) == 1
+
+
+@pytest.mark.parametrize(("is_locked", "reason"), [(True, "locked"), (False, "bad_credentials")])
+def test_locked_out(captured: list[SecurityEvent], rf: RequestFactory, is_locked: bool, reason: str) -> None:
+    """An attempt of who is locked out says so, also through the request of Django REST framework."""
+    request = rf.post("/")
+    receivers.mark_locked(Request(request), is_locked=True)
+    receivers.mark_locked(Request(request), is_locked=is_locked)
+    user_login_failed.send(sender=None, credentials={}, request=Request(request))
+    assert _said(captured[0], "reason") == [reason]
+
+
+def test_locked_out_without_a_request(captured: list[SecurityEvent]) -> None:
+    """Without a request there is nowhere to note it."""
+    receivers.mark_locked(None, is_locked=True)
+    user_login_failed.send(sender=None, credentials={}, request=None)
+    assert _said(captured[0], "reason") == ["bad_credentials"]

@@ -21,6 +21,7 @@ from security_logging.event_types import (
     PASSWORD_CHANGED,
     PASSWORD_RESET_COMPLETED,
     PASSWORD_RESET_REQUESTED,
+    TOKEN_FAILED,
     EventType,
 )
 from security_logging.logger import log_event
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 BAD_CODE = "bad_code"
 BAD_RESET_CODE = "bad_reset_code"
+BAD_TOKEN = "bad_token"  # noqa: S105 (a reason, no token)
 RATE_LIMITED = "rate_limited"
 
 # What ends in a view of a module, where no signal tells.
@@ -53,6 +55,7 @@ _VIEWS: Mapping[str, Mapping[str, EventType]] = {
         "RequestPasswordResetView": PASSWORD_RESET_REQUESTED,
         "ChangePasswordView": PASSWORD_CHANGE_FAILED,
     },
+    "allauth.headless.tokens.views": {"RefreshTokenView": TOKEN_FAILED},
     "allauth.headless.mfa.views": {
         "AuthenticateView": MFA_FAILED,
         "ReauthenticateView": MFA_FAILED,
@@ -123,6 +126,9 @@ def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase
     status = response.status_code
     if event_type is LOGIN_FAILED and reason != BAD_CODE:
         log_untried(request, reason, status, _typed(request))
+    elif event_type is TOKEN_FAILED:
+        if reason != EMPTY:
+            log_event(event_type, request, reason=BAD_TOKEN, status=status)
     elif event_type is PASSWORD_CHANGE_FAILED:
         log_event(event_type, request, reason=reason, **who, target=who.get("user"), target_id=who.get("user_id"))
     else:

@@ -263,6 +263,30 @@ def test_wrong_password_to_prove_oneself(client: Client, alice: User, lines: Lin
     assert lines() == ["login_failed surface=site reason=bad_credentials user=alice"]
 
 
+def test_session_token_that_nobody_has(client: Client, lines: Lines) -> None:
+    """A token of no session is a line; it may be an old one, so it is not counted."""
+    client.get("/_allauth/app/v1/auth/session", headers={"X-Session-Token": "c4nary"})
+    assert lines() == ["permission_denied surface=api reason=credentials_refused status=410"]
+
+
+def test_no_session_token(client: Client, lines: Lines) -> None:
+    """An application that asks whether somebody is logged in is no refusal."""
+    assert (client.get("/_allauth/app/v1/auth/session").status_code, lines()) == (401, [])
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"refresh_token": "c4nary"}, ["token_failed surface=api reason=bad_token status=400"]),
+        ({}, []),
+    ],
+)
+def test_refresh_token(client: Client, lines: Lines, data: dict[str, str], expected: list[str]) -> None:
+    """A refresh token that nobody was given is a failed token; one that is missing is none."""
+    client.post("/_allauth/app/v1/tokens/refresh", data, content_type="application/json")
+    assert lines() == expected
+
+
 def test_wrong_reset_code(client: Client, alice: User, lines: Lines, settings: Any) -> None:
     """Who guesses the code that resets a password takes over the account, so a wrong one is a failed login."""
     settings.ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
