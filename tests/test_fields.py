@@ -141,6 +141,12 @@ class _Lying(str):
         return "\n forged"
 
 
+def test_lying_text_lies() -> None:
+    """The text of the next test does what it is there for."""
+    lying = _Lying("alice")
+    assert {str(lying), f"{lying}", lying[:3], len(lying)} == {"\n forged", 0}
+
+
 @pytest.mark.parametrize("name", ["user", "reason"])
 def test_subclass_of_text(name: str) -> None:
     """Of a text that overrides its own methods, what it holds is written, and the object is not kept."""

@@ -116,6 +116,11 @@ FOREIGN: dict[str, Callable[[], logging.LogRecord]] = {
 every_foreign_record = pytest.mark.parametrize("make", FOREIGN.values(), ids=FOREIGN)
 
 
+def test_lying_text_lies() -> None:
+    """The lying message among the foreign records does what it is there for."""
+    assert f"{_Lying('hello')}" == f"\n{FORGED}"
+
+
 def test_line() -> None:
     """A security event is written as its line."""
     assert LINE.format(_event_record()) == render(EVENT)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -447,3 +449,12 @@ def test_nothing_to_report(reports: list[logging.LogRecord]) -> None:
     """Nothing is reported when nothing fails."""
     log_event(LOGIN_FAILED, user="alice")
     assert reports == []
+
+
+def test_system_without_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows, where no process forks, there is nothing to prepare for it."""
+    registered: list[object] = []
+    monkeypatch.delattr(os, "register_at_fork")
+    monkeypatch.setattr(atexit, "register", registered.append)
+    logger.connect()
+    assert registered == [logger.write_folded]

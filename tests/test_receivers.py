@@ -261,6 +261,7 @@ def test_typed_name(captured: list[SecurityEvent], credentials: dict[str, object
 
 def test_lying_name(captured: list[SecurityEvent]) -> None:
     """A name that would write something else than it holds is written as any other."""
+    assert f"{_Lying('alice')}" == "x\n"
     user_login_failed.send(sender=None, credentials={"username": _Lying("alice")}, request=None)
     assert parse(render(captured[0])) == captured[0]
 

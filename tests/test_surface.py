@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import include, path, resolve
 from django.views import View
 from django.views.decorators.cache import never_cache
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, permission_classes
 from rest_framework.viewsets import ViewSet
 
 from security_logging.surface import surface_of
@@ -21,6 +21,7 @@ from testsite.urls import urlpatterns as site_urlpatterns
 
 
 @api_view(["GET"])
+@permission_classes([])
 def thermometer(request: HttpRequest) -> HttpResponse:
     """Answer as an endpoint that is a function."""
     return HttpResponse("20")
@@ -28,6 +29,8 @@ def thermometer(request: HttpRequest) -> HttpResponse:
 
 class Probes(ViewSet):
     """Answer as an endpoint that is a set of views."""
+
+    permission_classes: list[Any] = []
 
     def list(self, request: HttpRequest) -> HttpResponse:
         """Return all."""
@@ -127,6 +130,12 @@ def test_namespaces(settings: Any, mapping: dict[str, str], where: str, surface:
     """The project may say what a namespace is; the innermost one that it names wins."""
     settings.SECURITY_LOGGING_SURFACE_NAMESPACES = mapping
     assert surface_of(_request(where)) == surface
+
+
+@pytest.mark.parametrize("where", ["/thermometer/", "/cached/", "/probes/", "/ninja/items/"])
+def test_endpoint_answers(client: Client, where: str) -> None:
+    """The endpoints of these tests are real ones."""
+    assert client.get(where).status_code == 200
 
 
 _WITHOUT = """
