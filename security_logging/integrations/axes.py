@@ -23,9 +23,8 @@ def connect() -> None:
     """
     Hear of locks, and see what axes answers when its backend asks whether an attempt is allowed.
 
-    No signal tells a refused attempt from a checked one, so that answer is watched; it stays what it is. Importing the
-    signals of axes has connected its receivers, and ours of failed logins must come after them, to know what they
-    have decided: integrations are connected before `security_logging.receivers`.
+    No signal tells a refused attempt from a checked one, so that answer is watched; it stays what it is. It comes
+    before each signal of the attempt, so the order of the apps and of their receivers does not matter.
     """
     user_locked_out.connect(on_user_locked_out, weak=False, dispatch_uid="security_logging.axes")
     proxy: Any = AxesProxyHandler
