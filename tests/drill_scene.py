@@ -20,7 +20,7 @@ from security_logging.formatters import SecurityLineFormatter
 from security_logging.handlers import SecurityFileHandler
 
 LOGIN = "/admin/login/"
-IMPATIENT = Targets(log=0.2, detect=0.1, ban=0.1, alert=0.1)
+IMPATIENT = Targets(log=2.0, detect=0.1, ban=0.1, alert=0.1)
 
 
 class FakeClient(Client):
