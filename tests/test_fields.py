@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -227,15 +228,43 @@ def test_no_address(value: str) -> None:
         normalise(IP, value)
 
 
-@pytest.mark.parametrize("value", ["203.0.113.7", "2001:db8:1:2::/64", "2001:db8::7", "2001:db8::7/128", "-"])
-def test_network(value: str) -> None:
-    """A network is an address, or an IPv6 network of one person."""
-    assert normalise(NET, value) == value
+@pytest.mark.parametrize("text", ["203.0.113.7", "2001:db8::7", "::ffff:203.0.113.7", "fe80::1"])
+def test_address_object(text: str) -> None:
+    """An address that somebody has read already is written as its text would be."""
+    assert normalise(IP, ip_address(text)) == normalise(IP, text)
+
+
+def test_address_object_with_a_zone() -> None:
+    """The zone of an address that somebody has read already is free text too."""
+    with pytest.raises(ValueError, match="an address with a zone"):
+        normalise(IP, ip_address("fe80::1%eth0"))
 
 
 @pytest.mark.parametrize(
-    "value", ["::/0", "2001:db8::/32", "2001:db8::/63", "2001:db8::7/64", "203.0.113.0/24", "x/64"]
+    ("value", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2::/64", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2:0:0:0:0/64", "2001:db8:1:2::/64"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("2001:db8::7/128", "2001:db8::7/128"),
+        ("::/64", "::/64"),
+        ("-", "-"),
+    ],
 )
+def test_network(value: str, network: str) -> None:
+    """A network is an address, or an IPv6 network of one person, in one spelling."""
+    assert normalise(NET, value) == network
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "::/0", "2001:db8::/32", "2001:db8::/63", "2001:db8::7/64", "203.0.113.0/24", "203.0.113.7/32", "x/64",
+        "2001:db8::/", "2001:db8::/ 64", "2001:db8::/064", "2001:db8::/+64", "2001:db8::/129",
+        "2001:db8::/\uff16\uff14", "2001:db8::/64/64", "fe80::1%eth0/128", "2001:db8::/64\n", "2001:db8::/ffff:ffff:ffff:ffff::",
+    ],
+)  # fmt: skip
 def test_no_network(value: str) -> None:
     """A network of many people, or one with an address in it, is refused."""
     with pytest.raises(ValueError, match=r".+"):
