@@ -262,7 +262,8 @@ def test_network(value: str, network: str) -> None:
     [
         "::/0", "2001:db8::/32", "2001:db8::/63", "2001:db8::7/64", "203.0.113.0/24", "203.0.113.7/32", "x/64",
         "2001:db8::/", "2001:db8::/ 64", "2001:db8::/064", "2001:db8::/+64", "2001:db8::/129",
-        "2001:db8::/\uff16\uff14", "2001:db8::/64/64", "fe80::1%eth0/128", "2001:db8::/64\n", "2001:db8::/ffff:ffff:ffff:ffff::",
+        "2001:db8::/\uff16\uff14", "2001:db8::/64/64", "fe80::1%eth0/128", "2001:db8::/64\n",
+        "2001:db8::/ffff:ffff:ffff:ffff::",
     ],
 )  # fmt: skip
 def test_no_network(value: str) -> None:
