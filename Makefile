@@ -21,7 +21,7 @@ unexport DJANGO_SETTINGS_MODULE
 SHIPPED := $(shell find security_logging fail2ban deploy -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
 
 .DELETE_ON_ERROR:
-.PHONY: help venv system-packages test-packages wheel test check test-all test-fail2ban-matrix demo bench generate clean
+.PHONY: help venv system-packages test-packages wheel test check test-all test-suites test-fail2ban-matrix demo bench generate clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-all: system-packages venv ## Run the tests on every supported Django and Py
 
 test-fail2ban-matrix: wheel ## Run the tests of Fail2ban against its versions in Debian and Ubuntu (root); SUITES="sid ...".
 	scripts/test_fail2ban_matrix.sh $(BIN)/pytest $(SUITES)
+
+test-suites: wheel ## Run the tests of Django and django-axes with our app installed; five minutes.
+	$(BIN)/python scripts/run_suites_with_us.py $(ARGS)
 
 demo: system-packages wheel ## Watch a real attack being logged, found and stopped; KEEP=1 leaves the site running.
 	$(BIN)/python example_project/demo.py $(if $(KEEP),--keep)
