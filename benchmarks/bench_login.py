@@ -69,7 +69,7 @@ def tables() -> Iterator[Table]:
             worker.measure("seen", 20)
         yield receiver_table({name: workers[name] for name in ("bare", "plain", "ours")})
         yield login_table(workers)
-        yield page_table({name: workers[name] for name in ("bare", "ours_middleware")})
+        yield page_table(workers["ours_middleware"])
 
 
 def receiver_table(workers: dict[str, Worker]) -> Table:
@@ -117,15 +117,19 @@ def login_table(workers: dict[str, Worker]) -> Table:
     )
 
 
-def page_table(workers: dict[str, Worker]) -> Table:
-    """Return the cost that the middleware adds to an ordinary page."""
-    added, ratios = [], []
-    for _ in range(ROUNDS * 2):
-        found = {name: worker.measure("page", 400)["request"] for name, worker in workers.items()}
-        added.append(found["ours_middleware"] - found["bare"])
-        ratios.append(found["ours_middleware"] / found["bare"])
-    row = ["with our middleware", f"{median(added):+.1f}", f"{median(ratios):.3f}", spread(ratios, 3)]
-    return Table("An ordinary page (WSGI)", ["page", "added, us", "ratio", "10 % to 90 %"], [row])
+def page_table(worker: Worker) -> Table:
+    """Return the cost that the middleware adds to an ordinary page, in a sync and in an async server."""
+    rows = [page_row(worker, "page", "WSGI"), page_row(worker, "async_page", "ASGI, no other middleware")]
+    title = "An ordinary page with our middleware"
+    return Table(title, ["server", "page, us", "added, us", "ratio", "10 % to 90 %"], rows)
+
+
+def page_row(worker: Worker, kind: str, title: str) -> list[str]:
+    """Return the row of one server: medians over rounds in which pages with and without ours took turns."""
+    found = [worker.measure(kind, 200) for _ in range(ROUNDS * 2)]
+    ratios = [1 + answer["added"] / answer["without"] for answer in found]
+    without, added = (median(answer[name] for answer in found) for name in ("without", "added"))
+    return [title, f"{without:.0f}", f"{added:+.1f}", f"{median(ratios):.3f}", spread(ratios, 3)]
 
 
 @contextmanager

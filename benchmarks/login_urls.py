@@ -1,4 +1,4 @@
-"""The one page of the measured site."""
+"""The pages of the measured site."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse("hello")
 
 
+async def async_page(request: HttpRequest) -> HttpResponse:
+    """Return the same from an event loop."""
+    return HttpResponse("hello")
+
+
 urlpatterns = [
     path("login/", LoginView.as_view(template_name="login.html"), name="login"),
     path("page/", page, name="page"),
+    path("async_page/", async_page),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ import django
 SEEN = "203.0.113.7"
 ADDRESSES = (f"2001:db8:{high:x}:{low:x}::1" for high in range(1, 65536) for low in range(65536))
 TOKEN = "a" * 32  # of CSRF protection, in the cookie and in the form
+OURS = "security_logging.middleware.SecurityLoggingMiddleware"
 BODY = f"username=mallory&password=wrong&csrfmiddlewaretoken={TOKEN}".encode()
 
 
@@ -31,7 +33,8 @@ def main() -> None:
     kinds = {
         "seen": requests("POST", "/login/", repeat(SEEN)),
         "unseen": requests("POST", "/login/", ADDRESSES),
-        "page": requests("GET", "/page/", repeat(SEEN)),
+        "page": pages("/page/"),
+        "async_page": async_pages("/async_page/"),
     }
     for line in sys.stdin:
         kind, times = line.split()
@@ -103,6 +106,75 @@ def requests(method: str, path: str, addresses: Iterator[str]) -> Callable[[int]
     assert statuses == {"200 OK"}, statuses
     assert len(sending) == (method == "POST"), "the login must fail in authenticate()"
     return measure
+
+
+def pages(path: str) -> Callable[[int], dict[str, float]]:
+    """Return a function that serves pages through the WSGI handler, with our middleware and without, in turn."""
+    from django.core.wsgi import get_wsgi_application
+
+    applications = both(get_wsgi_application, settings_without_us())
+
+    def serve(application: Any) -> float:
+        request = environ("GET", path, SEEN)
+        started = time.perf_counter_ns()
+        response = application(request, lambda status, *headers: None)
+        b"".join(response)
+        response.close()
+        return (time.perf_counter_ns() - started) / 1000
+
+    return lambda times: compared([[serve(application) for application in applications] for _ in range(times)])
+
+
+def async_pages(path: str) -> Callable[[int], dict[str, float]]:
+    """
+    Do the same in an event loop.
+
+    Only our middleware is in the chain: Django's own hop threads there, which takes milliseconds and hides ours.
+    """
+    from django.core.asgi import get_asgi_application
+    from django.core.handlers.asgi import ASGIRequest
+
+    applications = both(get_asgi_application, [])
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "path": path,
+        "query_string": b"", "headers": [(b"host", b"localhost")], "client": (SEEN, 4711), "server": ("localhost", 80),
+    }  # fmt: skip
+
+    async def serve(application: Any) -> float:
+        started = time.perf_counter_ns()
+        await application.get_response_async(ASGIRequest(scope, BytesIO()))
+        return (time.perf_counter_ns() - started) / 1000
+
+    async def measure(times: int) -> dict[str, float]:
+        return compared([[await serve(application) for application in applications] for _ in range(times)])
+
+    return lambda times: asyncio.run(measure(times))
+
+
+def settings_without_us() -> list[str]:
+    """Return the middleware of the site without ours."""
+    from django.conf import settings
+
+    return [path for path in settings.MIDDLEWARE if path != OURS]
+
+
+def both(make: Callable[[], Any], middleware: list[str]) -> list[Any]:
+    """Return the application with that middleware, and with ours before it."""
+    from django.test import override_settings
+
+    made = []
+    for chain in (middleware, [OURS, *middleware]):
+        with override_settings(MIDDLEWARE=chain):
+            made.append(make())
+    return made
+
+
+def compared(pairs: list[list[float]]) -> dict[str, float]:
+    """Return the median time without us, and the medians of what is added to it within each pair."""
+    return {
+        "without": median(without for without, _ in pairs),
+        "added": median(with_us - without for without, with_us in pairs),
+    }
 
 
 def clocked_signal() -> list[float]:
