@@ -56,3 +56,15 @@ def captured() -> Iterator[list[SecurityEvent]]:
     """Yield the list that each event logged during the test is added to."""
     with capture_events() as events:
         yield events
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Undo what a test has done to the loggers: Django 6.1 for one applies a LOGGING that a test overrides."""
+    known = [logging.getLogger(), *(x for x in logging.Logger.manager.loggerDict.values() if hasattr(x, "handlers"))]
+    before = [(x, list(x.handlers), x.level, x.propagate, x.disabled) for x in known]
+    yield
+    for logger, handlers, level, propagate, disabled in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate, logger.disabled = propagate, disabled
