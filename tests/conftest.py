@@ -61,7 +61,10 @@ def captured() -> Iterator[list[SecurityEvent]]:
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """Undo what a test has done to the loggers: Django 6.1 for one applies a LOGGING that a test overrides."""
-    known = [logging.getLogger(), *(x for x in logging.Logger.manager.loggerDict.values() if hasattr(x, "handlers"))]
+    known = [
+        logging.getLogger(),
+        *(x for x in logging.Logger.manager.loggerDict.values() if isinstance(x, logging.Logger)),
+    ]
     before = [(x, list(x.handlers), x.level, x.propagate, x.disabled) for x in known]
     yield
     for logger, handlers, level, propagate, disabled in before:
