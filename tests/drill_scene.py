@@ -11,7 +11,7 @@ from security_logging.drill import stand_ins
 from security_logging.drill.detector import Detector
 from security_logging.drill.entrance import Answer, Attempt
 from security_logging.drill.in_process import InProcess
-from security_logging.drill.plan import Plan, Targets, make_plan
+from security_logging.drill.plan import Targets, make_plan
 from security_logging.drill.results import Outcome, Result
 from security_logging.drill.scene import Scene
 from security_logging.drill.watch import Watch
@@ -20,7 +20,8 @@ from security_logging.formatters import SecurityLineFormatter
 from security_logging.handlers import SecurityFileHandler
 
 LOGIN = "/admin/login/"
-IMPATIENT = Targets(log=2.0, detect=0.1, ban=0.1, alert=0.1)
+PATIENT = Targets(log=10.0, detect=10.0, ban=10.0, alert=10.0)
+IMPATIENT = Targets(log=2.0, detect=0.1, ban=0.1, alert=0.1)  # for what never comes: each test waits as long
 
 
 class FakeClient(Client):
@@ -66,7 +67,7 @@ class Bent(InProcess):
 
 
 @contextmanager
-def scene(directory: Path, plan: Plan | None = None, *, has_jail: bool = True) -> Iterator[Scene]:
+def scene(directory: Path, targets: Targets = PATIENT, *, has_jail: bool = True) -> Iterator[Scene]:
     """Yield a scene whose drill passes."""
     log, other = directory / "security.log", directory / "other.log"
     for path in (log, other):
@@ -77,7 +78,7 @@ def scene(directory: Path, plan: Plan | None = None, *, has_jail: bool = True) -
     watch = Watch(log)
     detector = Detector(FakeClient(watch), ("django-admin",)) if has_jail else "Fail2ban is not installed here"
     with stand_ins.handlers(text, others=rest):
-        made = Scene(plan or make_plan(IMPATIENT), Bent(), watch, [Watch(other)], detector)
+        made = Scene(make_plan(targets), Bent(), watch, [Watch(other)], detector)
         yield made
         for each in (made.log, *made.others):
             each.close()

@@ -173,7 +173,7 @@ SABOTAGE: tuple[tuple[str, Bend, str], ...] = (
 @pytest.mark.parametrize(("bend", "step"), [pytest.param(*row[1:], id=row[0]) for row in SABOTAGE])
 def test_sabotage(tmp_path: Path, bend: Bend, step: str) -> None:
     """Each link that is broken makes its step fail, and the drill with it."""
-    with scene(tmp_path) as played:
+    with scene(tmp_path, IMPATIENT) as played:
         bend(played)
         outcome = perform(played, "live")
     assert (states(outcome)[step], outcome.status()) == ("failed", 1)
@@ -274,7 +274,8 @@ def test_address_that_is_not_believed(tmp_path: Path) -> None:
 
 def test_nothing_arrives(tmp_path: Path) -> None:
     """Where nothing is logged, the drill stops after its first attempt."""
-    with scene(tmp_path) as played, override_settings(SECURITY_LOGGING_EVENTS={"login_failed": False}):
+    targets = replace(IMPATIENT, log=0.2)
+    with scene(tmp_path, targets) as played, override_settings(SECURITY_LOGGING_EVENTS={"login_failed": False}):
         outcome = perform(played, "live")
     assert (
         result_of(outcome, "first_attempt").reason == f"no failed login arrived in {tmp_path}/security.log within 0.2 s"
