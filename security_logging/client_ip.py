@@ -103,6 +103,12 @@ def _bannable_net(address: Address, listed: tuple[str, ...], trusted: NetworkSet
     return net_of(address) if is_bannable(address, network_set(listed), trusted) else "-"
 
 
+def forwarding_key() -> str:
+    """Return the name under which META holds the one header in which a trusted proxy names its client."""
+    proxies = trusted_proxies(_texts(conf.TRUSTED_PROXIES), _text(conf.PROXY_RANGES_FILE))
+    return meta_key(_text(conf.CLIENT_IP_HEADER) or proxies.header)
+
+
 def has_trusted_peer(request: HasMeta) -> bool:
     """Tell whether the request comes from a trusted proxy, which alone may say more about it."""
     proxies = trusted_proxies(_texts(conf.TRUSTED_PROXIES), _text(conf.PROXY_RANGES_FILE))

@@ -168,7 +168,8 @@ RATE_LIMITED = EventType(
 )  # fmt: skip
 UNTRUSTED_FORWARDING = EventType(
     "untrusted_forwarding", "probe", logging.INFO,
-    "A request carried forwarding headers although its peer is not a trusted proxy.", (*_CLIENT, "count"),
+    "A peer that is no trusted proxy named another client than itself; told once an hour of each network.",
+    (*_CLIENT, "count"),
     owasp="malicious_extraneous", ecs_categories=_WEB, ecs_types=("access",),
     ocsf=(4002, 3), attack="T1090", severity=20,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from security_logging import context, django_records
 from security_logging.conf import conf
+from security_logging.forwarding import ForwardingWatch
 from security_logging.logger import attempt
 from security_logging.request_id import request_id_of
 from security_logging.unsignalled import log_unsignalled, may_be_unsignalled
@@ -36,6 +37,7 @@ class SecurityLoggingMiddleware:
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
         self.id_header = conf.REQUEST_ID_RESPONSE_HEADER  # once, like MIDDLEWARE: each page would pay for it
+        self.forwarding = ForwardingWatch()
         django_records.connect()
         if self.is_async:
             markcoroutinefunction(self)
@@ -63,6 +65,8 @@ class SecurityLoggingMiddleware:
 
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
         attempt("middleware", _look_at, None, request, response)
+        if self.forwarding.key in request.META:
+            attempt("forwarding", self.forwarding.look_at, None, request)
         if self.id_header is not None:
             attempt("request_id", self._name, None, request, response)
 

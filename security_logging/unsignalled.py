@@ -36,6 +36,7 @@ NEEDS_MIDDLEWARE = (
     "password_changed",
     "password_change_failed",
     "permission_denied (of a user who is sent back to the login page)",
+    "untrusted_forwarding",
 )
 
 _OUTCOMES: dict[AccountView, Callable[[HttpRequest, HttpResponseBase], None]] = {

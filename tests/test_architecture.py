@@ -95,7 +95,11 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         VOCABULARY | {"account_views", "actor", "answers", "attempts", "logger", "passwords", "refusals"},
         DJANGO,
     ),
-    "middleware": ({"conf", "context", "django_records", "logger", "request_id", "unsignalled"}, DJANGO),
+    "forwarding": (VOCABULARY | {"addresses", "client_ip", "conf", "logger"}, DJANGO),
+    "middleware": (
+        {"conf", "context", "django_records", "forwarding", "logger", "request_id", "unsignalled"},
+        DJANGO,
+    ),
     "testing": (VOCABULARY | {"logger", "signals"}, DJANGO),
     "address_checks": ({"addresses", "conf", "proxies"}, DJANGO),
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),

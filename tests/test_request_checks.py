@@ -60,7 +60,7 @@ def test_what_is_missing() -> None:
         "login_failed (reason empty, rejected_by_form, not_staff, inactive and not_allowed); "
         "crosssite_request (reason empty and rejected_by_form); password_reset_requested; password_reset_completed; "
         "password_changed; password_change_failed; permission_denied (of a user who is sent back to the login page); "
-        "the address where code calls authenticate() without the request."
+        "untrusted_forwarding; the address where code calls authenticate() without the request."
     )
     assert found(MIDDLEWARE=[]) == [text]
 
