@@ -54,10 +54,12 @@ def settings() -> str:
 
 
 def checks() -> str:
-    """Return the table of system checks."""
-    from security_logging import checks as module
+    """Return the table of system checks, with those that only a project with CloudWatch has."""
+    from security_logging.checks import DECLARED, Declared
+    from security_logging.cloudwatch.checks import DECLARED as CLOUDWATCH
 
-    rows = [[f"`security_logging.{c.id}`", c.level, c.meaning] for c in module.DECLARED]
+    found = [*DECLARED, *(Declared(number, meaning) for number, meaning in CLOUDWATCH.items())]
+    rows = [[f"`security_logging.{c.id}`", c.level, c.meaning] for c in sorted(found, key=lambda check: check.id)]
     return table(["id", "level", "what it says"], rows)
 
 

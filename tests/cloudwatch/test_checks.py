@@ -9,6 +9,7 @@ from django.core.checks import registry
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from documented import page
 from security_logging.cloudwatch import CloudWatchHandler
 from security_logging.cloudwatch.checks import DECLARED, check_cloudwatch
 
@@ -85,3 +86,9 @@ def test_each_id_has_a_test() -> None:
     """Every check that is declared is among those tested here."""
     tested = {"E401", "E402", "E403", "E404", "E405", "W401", "W402", "W403"}
     assert tested == set(DECLARED)
+
+
+@pytest.mark.parametrize("number", DECLARED)
+def test_each_id_is_documented(number: str) -> None:
+    """Every check that is declared is in the table of all checks."""
+    assert f"| `security_logging.{number}` | " in page("checks.md")
