@@ -132,7 +132,15 @@ def test_not_told(
 
 
 def test_request_with_another_line(watch: ForwardingWatch, captured: list[SecurityEvent]) -> None:
-    """A request that has left a line anyway is not told twice, since that line has the claim; the next one is told."""
+    """A request that has left a line anyway is not told twice: that line has the claim."""
+    request = forwarded()
+    log_event("login_failed", request)
+    watch.look_at(request)
+    assert [event.type.name for event in captured] == ["login_failed"]
+
+
+def test_after_another_line(watch: ForwardingWatch, captured: list[SecurityEvent]) -> None:
+    """Its peer's next request is told."""
     request = forwarded()
     log_event("login_failed", request)
     watch.look_at(request)
