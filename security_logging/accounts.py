@@ -14,7 +14,8 @@ from django.db.models.signals import post_delete, post_save, pre_save
 
 from security_logging.actor import actor, key_of, name_of
 from security_logging.event_types import PRIVILEGES_CHANGED, USER_CREATED, USER_DELETED, USER_DISABLED
-from security_logging.logger import attempt, log_event
+from security_logging.logger import log_event
+from security_logging.reports import attempt
 
 FIXTURE = "fixture"  # the reason when loaddata wrote it
 _PRIVILEGES = ("is_staff", "is_superuser")

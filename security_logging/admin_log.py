@@ -13,7 +13,8 @@ from django.db.models.signals import post_save
 
 from security_logging.actor import acting_user, name_of
 from security_logging.event_types import ADMIN_ACTION
-from security_logging.logger import attempt, log_event
+from security_logging.logger import log_event
+from security_logging.reports import attempt
 
 _VERBS = {1: "added", 2: "changed", 3: "deleted"}  # django.contrib.admin.models.ADDITION, CHANGE, DELETION
 _PLACE = "admin_log"

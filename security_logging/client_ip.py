@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -14,6 +13,7 @@ from ipware import get_client_ip
 
 from security_logging.addresses import Address, NetworkSet, is_bannable, net_of, network_set, parse_address
 from security_logging.conf import conf
+from security_logging.fields import UNKNOWN, Written
 from security_logging.proxies import TrustedProxies, trusted_proxies
 
 internal = logging.getLogger("security_logging.internal")
@@ -51,6 +51,7 @@ BROKEN_CHAIN = "broken_chain"  # what a trusted proxy wrote is not an address
 TOO_MANY_HOPS = "too_many_hops"  # a loop of proxies, or a header from somebody who can write to one
 RESOLVER_FAILED = "resolver_failed"  # the project's function raised, or returned what is not an address
 RESOLVER_UNSURE = "resolver_unsure"  # the project's function returned None
+_UNKNOWN = (Written(UNKNOWN), Written(UNKNOWN))
 
 
 class HasMeta(Protocol):
@@ -61,18 +62,18 @@ class HasMeta(Protocol):
         """Return the WSGI environment."""
 
 
-@dataclass(frozen=True)
-class ClientIP:
+class ClientIP(NamedTuple):
     """
     Where a request came from.
 
-    `address` may be banned; None means unknown, and `reason` says why. `net` is its network as `net_of` writes it,
-    "-" when unknown. `peer` is the other end of the TCP connection. `claimed` is what forwarding headers say when that
-    differs: text from a client, information only.
+    `address` may be banned; None means unknown, and `reason` says why. `ip` is the address as it is written, and `net`
+    its network as `net_of` writes it; both are "-" when it is unknown. `peer` is the other end of the TCP connection.
+    `claimed` is what forwarding headers say when that differs: text from a client, information only.
     """
 
     address: Address | None
-    net: str
+    ip: Written
+    net: Written
     peer: Address | None
     claimed: Address | None
     reason: str
@@ -91,16 +92,19 @@ def resolve(request: HasMeta) -> ClientIP:
         address, reason = _from_chain(request.META, peer, proxies)
     else:
         address, reason = _from_resolver(request)
-    net = "-" if address is None else _bannable_net(address, _texts(conf.BANNABLE_NETWORKS), proxies.networks)
-    if address is not None and net == "-":
+    ip, net = _UNKNOWN if address is None else _bannable(address, _texts(conf.BANNABLE_NETWORKS), proxies.networks)
+    if address is not None and ip == UNKNOWN:
         reason = TRUSTED_PROXY if address in proxies.networks else NOT_BANNABLE
         address = None
-    return ClientIP(address, net, peer, _claimed(request.META, address), reason)
+    return ClientIP(address, ip, net, peer, _claimed(request.META, address), reason)
 
 
 @lru_cache(maxsize=4096)  # who attacks comes back
-def _bannable_net(address: Address, listed: tuple[str, ...], trusted: NetworkSet) -> str:
-    return net_of(address) if is_bannable(address, network_set(listed), trusted) else "-"
+def _bannable(address: Address, listed: tuple[str, ...], trusted: NetworkSet) -> tuple[Written, Written]:
+    """Return the address and its network as they are written; both unknown when a ban could hit somebody else."""
+    if not is_bannable(address, network_set(listed), trusted):
+        return _UNKNOWN
+    return Written(address), net_of(address)
 
 
 def forwarding_key() -> str:

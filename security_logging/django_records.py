@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from security_logging.logger import attempt
 from security_logging.refusals import REQUEST_LOGGER, SECURITY_LOGGER, log_record
+from security_logging.reports import attempt
 
 # What we set so that warnings pass. Both work like WARNING and False, and show later that nobody else has set them.
 _OPENED = logging.WARNING - 1

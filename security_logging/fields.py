@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
 from itertools import takewhile
+from json.encoder import encode_basestring_ascii
 
 UNKNOWN = "-"  # What the line says where an address, a surface or a reason is not known. Never counted.
 TEXT_LIMIT = 256  # characters of a text that are kept
@@ -20,6 +21,12 @@ _NOT_WORD = re.compile(r"[^A-Za-z0-9_.:-]")
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # printable ASCII without the quote and the backslash: nothing to escape
 _WRITTEN = re.compile(r"\\u[dD][89abAB]..\\u....|\\u....|\\.|.")  # one character of a text in JSON
 _LENGTHS = frozenset(map(str, range(64, 129)))  # of the prefixes that one person may have
+
+
+class Written(str):
+    """An address or a network as one of our own functions has written it: there is nothing left to normalise."""
+
+    __slots__ = ()
 
 
 class Kind(Enum):
@@ -55,6 +62,18 @@ class Field:
             Kind.WORD: rf"[A-Za-z0-9_.:-]{{1,{self.max_length}}}",
         }
         return re.compile(texts.get(self.kind, "(?!)"))
+
+    @cached_property
+    def made_fit(self) -> Callable[[object], Value]:
+        """Return the function that makes any other value fit."""
+        functions: dict[Kind, Callable[[object], Value]] = {
+            Kind.TEXT: lambda value: clip(value if isinstance(value, str) else str(value), self.max_length - 2),
+            Kind.INTEGER: lambda value: _integer(value, self.max_length),
+            Kind.WORD: lambda value: _NOT_WORD.sub("_", _exact(value)[: self.max_length]) or UNKNOWN,
+            Kind.ADDRESS: _address,
+            Kind.NETWORK: _network,
+        }
+        return functions[self.kind]
 
 
 FIELDS: dict[str, Field] = {
@@ -112,20 +131,12 @@ def normalise(field: Field, value: object) -> Value:
     every JSON reader accepts it. A number that is too long becomes the largest that fits. Raises ValueError for an
     address or a number that is none, since guessing one could have somebody else banned.
     """
-    if type(value) is str and field.as_it_is.fullmatch(value):
-        return value
-    if field.kind is Kind.TEXT:
-        return clip(value if isinstance(value, str) else str(value), field.max_length - 2)
-    if field.kind is Kind.INTEGER:
-        return _integer(value, field.max_length)
-    if field.kind is Kind.WORD:
-        return _NOT_WORD.sub("_", _exact(value)[: field.max_length]) or UNKNOWN
-    return _address(value) if field.kind is Kind.ADDRESS else _network(_exact(value))
+    return value if type(value) is str and field.as_it_is.fullmatch(value) else field.made_fit(value)
 
 
 def escape(text: str) -> str:
     """Return the text as an ASCII JSON string with its quotes; every control character and line end is escaped."""
-    return f'"{text}"' if _PLAIN.fullmatch(text) else json.dumps(text)
+    return encode_basestring_ascii(text)
 
 
 def clip(text: str, room: int, limit: int = TEXT_LIMIT) -> str:
@@ -159,7 +170,7 @@ def _without_surrogates(text: str) -> str:
 
 
 def _cut(text: str, room: int, limit: int) -> str:
-    written = json.dumps(text)[1:-1]
+    written = escape(text)[1:-1]
     if len(text) <= limit and len(written) <= room:
         return text
     ends = (character.end() for character in _WRITTEN.finditer(written))
@@ -168,6 +179,8 @@ def _cut(text: str, room: int, limit: int) -> str:
 
 
 def _address(value: object) -> str:
+    if type(value) is Written and "/" not in value:
+        return str.__str__(value)
     if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
         return _canonical(value)
     return _address_in(_exact(value))
@@ -188,8 +201,12 @@ def _canonical(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     return str(address.ipv4_mapped or address)  # one client has one spelling (RFC 4291, section 2.5.5.2)
 
 
+def _network(value: object) -> str:
+    return str.__str__(value) if type(value) is Written else _network_in(_exact(value))
+
+
 @lru_cache(maxsize=4096)
-def _network(text: str) -> str:
+def _network_in(text: str) -> str:
     start, slash, length = text.partition("/")
     if not slash:
         return _address_in(text)

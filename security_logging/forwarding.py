@@ -11,7 +11,8 @@ from security_logging.client_ip import forwarding_key, has_trusted_peer
 from security_logging.conf import conf
 from security_logging.event_types import UNTRUSTED_FORWARDING
 from security_logging.fields import UNKNOWN
-from security_logging.logger import attempt, events_of, log_event
+from security_logging.logger import events_of, log_event
+from security_logging.reports import attempt
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -13,8 +13,8 @@ from functools import lru_cache
 from django.utils.module_loading import import_string
 
 from security_logging.context import current_request
-from security_logging.logger import attempt
 from security_logging.records import text_of
+from security_logging.reports import attempt
 from security_logging.request_id import request_id_of
 from security_logging.streams import HEALTH_PATHS
 

@@ -10,7 +10,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from security_logging import context, django_records
 from security_logging.conf import conf
 from security_logging.forwarding import ForwardingWatch
-from security_logging.logger import attempt
+from security_logging.reports import attempt
 from security_logging.request_id import request_id_of
 from security_logging.unsignalled import log_unsignalled, may_be_unsignalled
 

@@ -16,7 +16,8 @@ from django.db.models.signals import m2m_changed
 from security_logging.accounts import FIXTURE, user_model
 from security_logging.actor import actor
 from security_logging.event_types import GROUP_PERMISSIONS_CHANGED, PRIVILEGES_CHANGED
-from security_logging.logger import attempt, log_event
+from security_logging.logger import log_event
+from security_logging.reports import attempt
 
 _PERMISSION = ("content_type__app_label", "codename")
 _REMOVED = "_security_logging_removed"  # where an object whose links are being removed keeps them, by relation

@@ -13,7 +13,8 @@ from security_logging import prior_failures
 from security_logging.actor import key_of, name_of
 from security_logging.context import current_request
 from security_logging.event_types import LOGIN, LOGIN_FAILED, LOGOUT
-from security_logging.logger import attempt, log_event, plain_request
+from security_logging.logger import log_event, plain_request
+from security_logging.reports import attempt
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

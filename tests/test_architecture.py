@@ -52,17 +52,18 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "logging_config": ({"profiles", "streams", "syslog", "text_formats"}, set()),
     "settings": ({"logging_config"}, set()),
     "servers": ({"logging_config"}, set()),
-    "addresses": (set(), set()),
+    "addresses": ({"fields"}, set()),
     "proxies": ({"addresses"}, set()),
     "fail2ban": (VOCABULARY | {"addresses", "ecs", "line_format"}, set()),
     # The edge to Django.
+    "reports": (set(), set()),
     "conf": (set(), DJANGO),
     "context": (set(), DJANGO),
     "signals": (set(), DJANGO),
     "actor": ({"context"}, DJANGO),
     "view_classes": (set(), DJANGO),
     "surface": ({"conf", "view_classes"}, DJANGO),
-    "client_ip": ({"addresses", "conf", "proxies"}, DJANGO | {"ipware"}),
+    "client_ip": ({"addresses", "conf", "fields", "proxies"}, DJANGO | {"ipware"}),
     "request_path": ({"surface"}, DJANGO),
     "user_names": (VOCABULARY | {"conf"}, DJANGO),
     "user_name_checks": ({"address_checks", "conf", "user_names"}, DJANGO),
@@ -70,17 +71,20 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "request_id": ({"client_ip", "conf"}, DJANGO),
     "bait_paths": ({"conf"}, DJANGO),
     "flood": (VOCABULARY | {"conf"}, DJANGO),
-    "logger": (
+    "description": (
         VOCABULARY
-        | {"addresses", "client_ip", "conf", "context", "cross_site", "flood", "line_format", "request_id", "signals"}
-        | {"request_path", "surface", "user_names"},
+        | {"addresses", "client_ip", "cross_site", "reports", "request_id", "request_path", "surface", "user_names"},
         DJANGO,
     ),
-    "accounts": (VOCABULARY | {"actor", "logger"}, DJANGO),
-    "privileges": (VOCABULARY | {"accounts", "actor", "logger"}, DJANGO),
-    "admin_log": (VOCABULARY | {"actor", "logger"}, DJANGO),
+    "logger": (
+        VOCABULARY | {"conf", "context", "description", "flood", "line_format", "reports", "signals"},
+        DJANGO,
+    ),
+    "accounts": (VOCABULARY | {"actor", "logger", "reports"}, DJANGO),
+    "privileges": (VOCABULARY | {"accounts", "actor", "logger", "reports"}, DJANGO),
+    "admin_log": (VOCABULARY | {"actor", "logger", "reports"}, DJANGO),
     "prior_failures": (VOCABULARY | {"client_ip", "conf", "context", "logger"}, DJANGO),
-    "receivers": (VOCABULARY | {"actor", "conf", "context", "logger", "prior_failures", "surface"}, DJANGO),
+    "receivers": (VOCABULARY | {"actor", "conf", "context", "logger", "reports", "prior_failures", "surface"}, DJANGO),
     # What no signal tells: seen in the answer, or in a record that Django writes.
     "account_views": ({"view_classes"}, DJANGO),
     "answers": (set(), DJANGO),
@@ -90,14 +94,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         VOCABULARY | {"account_views", "actor", "attempts", "bait_paths", "cross_site", "logger", "view_classes"},
         DJANGO,
     ),
-    "django_records": ({"logger", "refusals"}, DJANGO),
+    "django_records": ({"logger", "reports", "refusals"}, DJANGO),
     "unsignalled": (
         VOCABULARY | {"account_views", "actor", "answers", "attempts", "logger", "passwords", "refusals"},
         DJANGO,
     ),
-    "forwarding": (VOCABULARY | {"addresses", "client_ip", "conf", "logger"}, DJANGO),
+    "forwarding": (VOCABULARY | {"addresses", "client_ip", "conf", "logger", "reports"}, DJANGO),
     "middleware": (
-        {"conf", "context", "django_records", "forwarding", "logger", "request_id", "unsignalled"},
+        {"conf", "context", "django_records", "forwarding", "logger", "reports", "request_id", "unsignalled"},
         DJANGO,
     ),
     "testing": (VOCABULARY | {"logger", "signals"}, DJANGO),
@@ -105,7 +109,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "event_checks": (VOCABULARY | {"address_checks"}, DJANGO),
     "log_checks": ({"conf", "formatters", "handlers"}, DJANGO),
     "logging_checks": ({"log_checks"}, DJANGO),
-    "log_filters": ({"context", "logger", "records", "request_id", "streams"}, DJANGO),
+    "log_filters": ({"context", "logger", "reports", "records", "request_id", "streams"}, DJANGO),
     "sentry": (VOCABULARY | {"formatters"}, {"sentry_sdk"}),
     "memory": (set(), set()),
     "celery": ({"log_filters", "memory"}, DJANGO | {"celery"}),
@@ -142,13 +146,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     # Each integration knows the one package that it is for.
     "integrations": (
         VOCABULARY
-        | {"account_views", "actor", "answers", "attempts", "logger", "passwords", "receivers", "refusals"}
+        | {"account_views", "actor", "answers", "attempts", "logger", "reports", "passwords", "receivers", "refusals"}
         | {"view_classes"},
         ANYTHING,
     ),
     # The only importer of boto3 and watchtower: they open connections and take a second to load.
     "cloudwatch": (
-        VOCABULARY | {"conf", "ecs", "formatters", "handlers", "lifecycle", "logger"},
+        VOCABULARY | {"conf", "ecs", "formatters", "handlers", "lifecycle", "logger", "reports"},
         DJANGO | {"boto3", "botocore", "watchtower"},
     ),
     # Commands stand above everything but what serves requests.

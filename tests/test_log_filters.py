@@ -10,7 +10,7 @@ import pytest
 from django.http import HttpRequest
 
 from log_records import event_record, record
-from security_logging import context, log_filters, logger
+from security_logging import context, log_filters, reports
 from security_logging.log_filters import ContextFilter, HealthCheckFilter, RateLimitFilter
 
 
@@ -101,9 +101,9 @@ def test_tenant(tenant: Any) -> None:
 
 def test_failing_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hook that raises costs the tenant, and is reported."""
-    monkeypatch.setattr(logger, "_reported", {})
-    monkeypatch.setattr(logger, "internal_errors", {})
-    assert (seen(record(), tenant="no.such.hook")["tenant"], logger.internal_errors) == ("", {"tenant": 1})
+    monkeypatch.setattr(reports, "_reported", {})
+    monkeypatch.setattr(reports, "internal_errors", {})
+    assert (seen(record(), tenant="no.such.hook")["tenant"], reports.internal_errors) == ("", {"tenant": 1})
 
 
 def test_tenant_that_logs() -> None:

@@ -17,12 +17,14 @@ from django.test import RequestFactory
 from rest_framework.request import Request
 
 from security_logging import logger, surface
+from security_logging import reports as our_reports
 from security_logging.event_types import BANNED, HEARTBEAT, LOGIN, LOGIN_FAILED, LOGOUT, PROBE, EventType
 from security_logging.events import SecurityEvent
 from security_logging.formatters import event_of
 from security_logging.line_format import render_message
-from security_logging.logger import attempt, events_of, log_event, plain_request, report
+from security_logging.logger import events_of, log_event, plain_request
 from security_logging.middleware import SecurityLoggingMiddleware
+from security_logging.reports import attempt, report
 
 ADDRESS = "203.0.113.7"
 SECRET = "hunter2"
@@ -46,13 +48,13 @@ def request_() -> HttpRequest:
 @pytest.fixture
 def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[logging.LogRecord]]:
     """Yield the list that each record of our internal logger is added to; nothing was reported before."""
-    monkeypatch.setattr(logger, "_reported", {})
-    monkeypatch.setattr(logger, "internal_errors", {})
+    monkeypatch.setattr(our_reports, "_reported", {})
+    monkeypatch.setattr(our_reports, "internal_errors", {})
     records: list[logging.LogRecord] = []
     handler = _Keeper(records)
-    logger.internal.addHandler(handler)
+    our_reports.internal.addHandler(handler)
     yield records
-    logger.internal.removeHandler(handler)
+    our_reports.internal.removeHandler(handler)
 
 
 def _logged(event_type: EventType | str, *arguments: Any, **fields: Any) -> dict[str, object]:
@@ -276,7 +278,7 @@ def test_value_that_cannot_be_written(
 def test_unknown_event_type(reports: list[logging.LogRecord], event_type: Any) -> None:
     """An event type that does not exist is reported; nothing is raised and nothing is logged."""
     assert log_event(event_type) is None
-    assert logger.internal_errors == {"log_event": 1}
+    assert our_reports.internal_errors == {"log_event": 1}
 
 
 def test_events_of_a_request(request_: HttpRequest) -> None:
@@ -349,11 +351,11 @@ def test_handler_that_raises(reports: list[logging.LogRecord], security_records:
 def test_report_that_raises(reports: list[logging.LogRecord]) -> None:
     """When even the report raises, the caller does not notice."""
     handler = _RaisingHandler()
-    logger.internal.addHandler(handler)
+    our_reports.internal.addHandler(handler)
     try:
         assert log_event("coffee_made") is None
     finally:
-        logger.internal.removeHandler(handler)
+        our_reports.internal.removeHandler(handler)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])

@@ -18,8 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from security_logging import middleware
 from security_logging.context import current_request
 from security_logging.events import SecurityEvent
-from security_logging.logger import internal_errors
 from security_logging.middleware import SecurityLoggingMiddleware
+from security_logging.reports import internal_errors
 
 
 def serve(request: HttpRequest) -> HttpResponse:

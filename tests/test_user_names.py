@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from pytest_django import DjangoAssertNumQueries
 
-from security_logging import event_types, log_event, logger, user_names
+from security_logging import event_types, log_event, reports, user_names
 from security_logging.event_types import LOGIN, LOGIN_FAILED, PASSWORD_RESET_REQUESTED, PRIVILEGES_CHANGED
 from security_logging.events import SecurityEvent
 
@@ -177,10 +177,10 @@ class TestKnownUsers:
             log_event(LOGIN_FAILED, user="alice")
 
         captured.clear()
-        failures = dict(logger.internal_errors)
+        failures = dict(reports.internal_errors)
         asyncio.run(log())
         assert (captured[0].fields.get("user"), captured[0].fields.get("known")) == (None, None)
-        assert logger.internal_errors == failures
+        assert reports.internal_errors == failures
 
     def test_failure_of_the_database(self, captured: list[SecurityEvent], monkeypatch: pytest.MonkeyPatch) -> None:
         """When asking fails the event is written without the name."""

@@ -20,7 +20,7 @@ from security_logging.cloudwatch.sender import Receipt, Sender
 from security_logging.cloudwatch.spool import Waiting
 from security_logging.cloudwatch.store import Store
 from security_logging.conf import conf
-from security_logging.logger import report
+from security_logging.reports import report
 
 if TYPE_CHECKING:
     from security_logging.cloudwatch.courier import Courier

@@ -10,8 +10,9 @@ from axes.handlers.proxy import AxesProxyHandler
 from axes.signals import user_locked_out
 
 from security_logging.event_types import LOGIN_LOCKED
-from security_logging.logger import attempt, log_event
+from security_logging.logger import log_event
 from security_logging.receivers import is_marked_locked, mark_locked
+from security_logging.reports import attempt
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

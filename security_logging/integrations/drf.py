@@ -23,9 +23,10 @@ from security_logging.event_types import (
     TOKEN_FAILED,
 )
 from security_logging.integrations import simplejwt
-from security_logging.logger import attempt, log_event, plain_request
+from security_logging.logger import log_event, plain_request
 from security_logging.receivers import typed_name
 from security_logging.refusals import NO_PERMISSION, TOO_MANY_REQUESTS
+from security_logging.reports import attempt
 from security_logging.view_classes import is_of, view_class_of
 
 if TYPE_CHECKING:

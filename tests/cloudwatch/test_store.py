@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from security_logging import logger
+from security_logging import reports
 from security_logging.cloudwatch import refused
 from security_logging.cloudwatch.batches import LogEvent
 from security_logging.cloudwatch.counts import Counts
@@ -108,7 +108,7 @@ def test_full(directory: Path) -> None:
 
 def test_no_directory(caplog: pytest.LogCaptureFixture) -> None:
     """Without a place on disk the events are dropped, counted and reported; nothing is raised."""
-    logger._reported.clear()
+    reports._reported.clear()
 
     def broken() -> Path:
         raise PermissionError("no")

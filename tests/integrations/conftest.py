@@ -14,7 +14,7 @@ import pytest
 from django.core.cache import cache
 
 from security_logging.events import SecurityEvent
-from security_logging.logger import internal_errors
+from security_logging.reports import internal_errors
 
 if os.environ.get("DJANGO_SETTINGS_MODULE") != "integrationsite.settings":
     collect_ignore_glob = ["test_*"]
