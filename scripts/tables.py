@@ -20,6 +20,7 @@ _SAMPLES: dict[str, object] = {
     "failures": 5, "duration": 600, "bans": 1, "sink": "cloudwatch", "dropped": 12, "sent": 4988, "step": "banned",
     "drill_id": "d-20260801", "detail": "the queue was full", "count": 40, "crosssite": 1, "prior_failures": 3,
 }  # fmt: skip
+_STARTED = "version=1.0.0 settings=shop.settings configuration=5d41402abc4b handlers=security_file,security_console"
 _FIELDS_INTRODUCTION = """\
 The fields `ip`, `net`, `surface` and `reason` are in every line, in this order, and never hold what a client wrote.
 The others follow where they have a value; a text is a JSON string.
@@ -92,6 +93,8 @@ def sample(event_type: EventType) -> SecurityEvent:
     chosen = {name: _SAMPLES[name] for name in names}
     if event_type.name == "login_failed":
         chosen["reason"] = "bad_credentials"
+    if event_type.name == "logging_started":
+        chosen |= {"reason": "server", "detail": _STARTED}
     if event_type.event_class == "system":
         chosen |= {"ip": "-", "net": "-", "surface": "-"}
     if event_type.event_class == "response":

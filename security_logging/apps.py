@@ -23,8 +23,9 @@ class SecurityLoggingConfig(AppConfig):
             logger,
             privileges,
             receivers,
+            startup,
         )
 
         checks.register()
-        for watcher in (logger, integrations, receivers, django_records, accounts, privileges, admin_log):
+        for watcher in (logger, integrations, receivers, django_records, accounts, privileges, admin_log, startup):
             watcher.connect()

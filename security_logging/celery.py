@@ -9,9 +9,10 @@ import django
 from celery import current_task, signals  # type: ignore[import-untyped]  # it has none
 from django.apps import apps
 
-from security_logging import log_filters, memory
+from security_logging import log_filters, memory, startup
 
 _UID = "security_logging.celery"
+WORKER, BEAT = "celery_worker", "celery_beat"  # what has started
 
 
 def connect() -> None:
@@ -19,9 +20,13 @@ def connect() -> None:
     Have LOGGING serve the worker and beat; call it once in the module of the Celery application.
 
     Celery then leaves all loggers as they are. Each record that passes a `ContextFilter` gets memory_mb, available_mb
-    and swap_mb, and inside of a task task and task_id.
+    and swap_mb, and inside of a task task and task_id. A worker, each of its child processes and the beat log
+    `logging_started`.
     """
     signals.setup_logging.connect(_set_up, weak=False, dispatch_uid=_UID)
+    for signal in (signals.worker_ready, signals.worker_process_init):
+        signal.connect(_on_worker, weak=False, dispatch_uid=_UID)
+    signals.beat_init.connect(_on_beat, weak=False, dispatch_uid=_UID)
 
 
 def task_context() -> dict[str, str | int]:
@@ -30,6 +35,14 @@ def task_context() -> dict[str, str | int]:
     if current_task and current_task.request.id:
         known |= {"task": str(current_task.name), "task_id": str(current_task.request.id)}
     return known
+
+
+def _on_worker(**kwargs: object) -> None:
+    startup.log_started(WORKER)
+
+
+def _on_beat(**kwargs: object) -> None:
+    startup.log_started(BEAT)
 
 
 def _set_up(**kwargs: object) -> None:

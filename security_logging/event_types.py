@@ -183,7 +183,7 @@ UNBANNED = EventType(
     ecs_categories=_INTRUSION, ecs_types=("allowed",), ecs_outcome="success", ocsf=(7004, 3), severity=20,
 )  # fmt: skip
 LOGGING_STARTED = EventType(
-    "logging_started", "system", logging.INFO, "Security logging started in a process.", ("detail",),
+    "logging_started", "system", logging.INFO, "A process of a server or of Celery began to log.", ("detail",),
     owasp="sys_monitor_enabled", ecs_categories=("process",), ecs_types=("start",), ecs_outcome="success",
     ocsf=(6002, 3), severity=10,
 )  # fmt: skip

@@ -112,7 +112,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "log_filters": ({"context", "logger", "reports", "records", "request_id", "streams"}, DJANGO),
     "sentry": (VOCABULARY | {"formatters"}, {"sentry_sdk"}),
     "memory": (set(), set()),
-    "celery": ({"log_filters", "memory"}, DJANGO | {"celery"}),
+    "celery": ({"log_filters", "memory", "startup"}, DJANGO | {"celery"}),
     "request_checks": ({"address_checks", "bait_paths", "conf", "unsignalled"}, DJANGO),
     "checks": (
         VOCABULARY
@@ -121,11 +121,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         DJANGO,
     ),
     "apps": (
-        {"accounts", "admin_log", "checks", "django_records", "integrations", "logger", "privileges", "receivers"},
+        {"accounts", "admin_log", "checks", "django_records", "integrations", "logger", "privileges", "receivers"}
+        | {"startup"},
         DJANGO,
     ),
-    # What reads the log again.
+    # What reads the log again, or tells where it goes.
     "sinks": (VOCABULARY | {"conf", "formatters", "log_checks"}, set()),
+    "startup": (VOCABULARY | {"", "conf", "logger", "sinks"}, DJANGO),
     "reading": (VOCABULARY | {"ecs", "line_format"}, set()),
     "selection": (VOCABULARY | {"addresses"}, set()),
     "tally": (VOCABULARY, set()),

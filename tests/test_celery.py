@@ -10,9 +10,15 @@ from django.apps import apps
 
 from log_records import record
 from security_logging import celery, log_filters, memory
+from security_logging.events import SecurityEvent
 from security_logging.log_filters import ContextFilter
 
 MEMORY = {"memory_mb": 52, "available_mb": 812, "swap_mb": 0}
+STARTS = {
+    signals.worker_ready: "celery_worker",
+    signals.worker_process_init: "celery_worker",
+    signals.beat_init: "celery_beat",
+}
 
 
 @pytest.fixture
@@ -26,7 +32,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     with Celery("shop", set_as_current=False, broker="memory://") as made:
         made.conf.task_always_eager = True
         yield made
-    signals.setup_logging.disconnect(dispatch_uid=celery._UID)
+    for signal in (*STARTS, signals.setup_logging):
+        signal.disconnect(dispatch_uid=celery._UID)
     celery._memory.cache_clear()
 
 
@@ -76,3 +83,10 @@ def test_django_is_set_up(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.setup", lambda: calls.append("setup"))
     app.log.setup_logging_subsystem()
     assert calls == ["setup"]
+
+
+@pytest.mark.parametrize(("signal", "reason"), STARTS.items(), ids=["worker", "child", "beat"])
+def test_start(app: Celery, signal: signals.Signal, reason: str, captured: list[SecurityEvent]) -> None:
+    """A worker, each of its child processes and the beat say that they begin to log."""
+    signal.send(sender=app)
+    assert [(event.type.name, event.fields["reason"]) for event in captured] == [("logging_started", reason)]
