@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import signal
+import sys
+import threading
+from types import FrameType
 from typing import Any
 
 from security_logging.logging_config import build_logging, build_logging_from_environment
@@ -25,9 +30,30 @@ def uvicorn_logging(*profiles: str, **options: Any) -> dict[str, Any]:
     """
     Return the `log_config` for `uvicorn.run()`; it logs accesses too.
 
-    The arguments are those of `build_logging`; without profiles the environment decides.
+    The arguments are those of `build_logging`; without profiles the environment decides. In each process that takes
+    this configuration SIGTERM becomes an ordinary exit, so that what waits for a log server is still sent.
     """
-    return _config(_UVICORN, profiles, options)
+    config = _config(_UVICORN, profiles, options)
+    config["filters"]["security_exit"] = {"()": "security_logging.servers.exit_at_sigterm"}
+    return config
+
+
+def exit_at_sigterm() -> logging.Filter:
+    """
+    Let SIGTERM end this process as `sys.exit()` does, unless somebody handles it; return a filter, for dictConfig.
+
+    Uvicorn closes its connections and then raises the signal again, which would kill the process before any queue in it
+    is sent. A second SIGTERM kills it at once.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _exit)
+    return logging.Filter()
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    sys.exit()
 
 
 def _config(loggers: tuple[str, ...], profiles: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:

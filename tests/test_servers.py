@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import logging.config
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from security_logging.servers import gunicorn_logging, uvicorn_logging
+from security_logging.servers import exit_at_sigterm, gunicorn_logging, uvicorn_logging
+
+
+@pytest.fixture
+def sigterm() -> Iterator[None]:
+    """Begin and end with nobody who handles SIGTERM."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def test_gunicorn() -> None:
@@ -48,3 +61,27 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without profiles the environment decides."""
     monkeypatch.setenv("SECURITY_LOGGING_PROFILE", "json")
     assert uvicorn_logging(directory="/data")["handlers"]["django_json"]["filename"] == "/data/django.json"
+
+
+def test_exit(sigterm: None) -> None:
+    """Where uvicorn takes our configuration, SIGTERM is an ordinary exit, and a second one kills."""
+    logging.config.DictConfigurator({"version": 1, "incremental": False}).configure_filter(
+        uvicorn_logging("console")["filters"]["security_exit"]
+    )
+    with pytest.raises(SystemExit):
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_sigterm_of_somebody_else(sigterm: None) -> None:
+    """Who handles SIGTERM already, as uvicorn's parent of workers does, goes on to handle it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    exit_at_sigterm()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
+def test_sigterm_of_another_thread(sigterm: None) -> None:
+    """Where a server runs in a thread, which must not touch signals, nothing changes and nothing fails."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(exit_at_sigterm).result()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

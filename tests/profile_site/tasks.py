@@ -17,6 +17,7 @@ _queue = Path(os.environ.get("TEST_DIRECTORY", "/nonexistent")) / "queue"
 app = Celery("tasks", broker="filesystem://")
 app.conf.broker_transport_options = {"data_folder_in": str(_queue), "data_folder_out": str(_queue)}
 app.conf.broker_connection_retry_on_startup = True
+app.conf.beat_schedule = {"often": {"task": "speak", "schedule": 0.5, "args": (0,)}}
 
 
 @app.task(name="speak")  # type: ignore[untyped-decorator]  # Celery has no types
