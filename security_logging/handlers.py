@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from logging.handlers import WatchedFileHandler
-from typing import Any
+from typing import Any, Literal
 
 _NOTICE_INTERVAL = 60  # seconds between two notices about the same broken file
 # Opening a FIFO that nobody reads would wait, and a login with it: O_NONBLOCK makes that, and a full pipe, an error.
@@ -22,19 +22,22 @@ class SecurityFileHandler(WatchedFileHandler):
     The file is opened at the first record, created with mode 0640, and opened again when logrotate has renamed it or
     somebody has closed it. A line that cannot be written - directory missing, disk full, permission denied, pipe full
     - goes to standard error instead, where systemd or Docker keep it; `failures` counts such lines. `emit` raises
-    nothing: a login must not fail for want of disk space.
+    nothing: a login must not fail for want of disk space. What `encoding` does not have is written with a backslash;
+    the security log is ASCII.
     """
 
     stream: Any  # a raw file, or None while there is none
 
-    def __init__(self, filename: str | os.PathLike[str], *, file_mode: int = 0o640) -> None:
+    def __init__(
+        self, filename: str | os.PathLike[str], *, file_mode: int = 0o640, encoding: Literal["ascii", "utf-8"] = "ascii"
+    ) -> None:
         """Remember the file; do not open it, so that a missing directory cannot keep Django from starting."""
         self.file_mode = file_mode
         self.failures = 0
         self._torn = False
         self._falling_back = False
         self._noticed = float("-inf")
-        super().__init__(filename, mode="a", encoding="ascii", delay=True)
+        super().__init__(filename, mode="a", encoding=encoding, delay=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record's line, or send it to standard error."""
@@ -94,7 +97,7 @@ class SecurityFileHandler(WatchedFileHandler):
         self.reopenIfNeeded()
         # After a torn line a line end comes first: glued to its remains, this line would be no line at all. The
         # filter wants a space behind the address, so the remains of an address never count.
-        data = b"\n" * self._torn + line.encode("ascii", "backslashreplace") + b"\n"
+        data = b"\n" * self._torn + line.encode(self.encoding or "ascii", "backslashreplace") + b"\n"
         written = os.write(self.stream.fileno(), data)
         self._torn = written != len(data)
         if self._torn:

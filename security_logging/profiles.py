@@ -65,7 +65,9 @@ def _add(parts: Parts, plan: Plan, profile: str, stream: str) -> str:
     """Add the handler of one profile for one stream; return its name. Only files are apart for each stream."""
     if profile in SUFFIXES:
         name, formatter = f"{stream}_{profile}", _file_formatter(profile, stream)
-        handler = _file_handler(plan, plan.directory / f"{stream}{SUFFIXES[profile]}", is_text=profile == "file")
+        handler = _file_handler(plan, plan.directory / f"{stream}{SUFFIXES[profile]}")
+        # People read it, each in their own language; programs read the other ones, which are ASCII.
+        handler |= {"encoding": "utf-8"} if formatter == "security_text" else {}
     else:
         name = formatter = f"security_{profile}"
         handler = _shared_handler(plan, profile)
@@ -73,8 +75,13 @@ def _add(parts: Parts, plan: Plan, profile: str, stream: str) -> str:
     if described:
         parts.formatters[formatter] = described
         handler["formatter"] = formatter
-    parts.handlers[name] = {**handler, "filters": list(parts.filters)}
+    parts.handlers[name] = {**handler, "filters": [name for name in parts.filters if _is_of_use(name, formatter)]}
     return name
+
+
+def _is_of_use(filter_name: str, formatter: str) -> bool:
+    """Tell whether the filter changes what the formatter writes: the line has no context, and no access log is in it."""
+    return filter_name == RATE or formatter != "security_file"
 
 
 def _file_formatter(profile: str, stream: str) -> str:
@@ -93,7 +100,7 @@ def _formatter(plan: Plan, name: str) -> dict[str, Any]:
     return known.get(name, {})  # syslog and journald bring their own
 
 
-def _file_handler(plan: Plan, path: Path, *, is_text: bool) -> dict[str, Any]:
+def _file_handler(plan: Plan, path: Path) -> dict[str, Any]:
     if not plan.rotate_bytes:
         return {"class": _FILE, "filename": str(path)}
     return {

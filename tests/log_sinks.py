@@ -99,7 +99,7 @@ class Sinks:
         """Read the text files."""
         found: Found = Counter()
         for path in self.directory.glob("*.log"):
-            text = path.read_text("ascii")
+            text = path.read_text("ascii" if path.stem == "security" else "utf-8")
             for line in text.splitlines():
                 if path.stem == "security":
                     line_format.parse(line)

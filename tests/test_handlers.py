@@ -121,6 +121,14 @@ def test_ascii(handler: SecurityFileHandler, log: Path) -> None:
     assert log.read_bytes() == b"\\xe9\\ud800\n"
 
 
+def test_utf_8(log: Path) -> None:
+    """A file for people may have every letter; what no encoding has is still written with a backslash."""
+    handler = SecurityFileHandler(log, encoding="utf-8")
+    _handle(handler, "\u00e9\ud800")
+    handler.close()
+    assert log.read_bytes() == b"\xc3\xa9\\ud800\n"
+
+
 def test_rotation(handler: SecurityFileHandler, log: Path) -> None:
     """When logrotate has renamed the file, the next line opens a new one."""
     _handle(handler, "one")

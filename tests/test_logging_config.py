@@ -34,7 +34,7 @@ django.setup()
 from security_logging import log_event
 log_event("login_failed", ip="203.0.113.7", user="alice")
 logging.getLogger("security").warning("by hand")
-logging.getLogger("shop").warning("sold out")
+logging.getLogger("shop").warning("sold out: f\\u00fcr Zo\\u00eb\\u202e\\ud800")
 """
 
 
@@ -43,6 +43,16 @@ def _run(*profiles: str, **options: Any) -> subprocess.CompletedProcess[str]:
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     command = [sys.executable, "-W", "error", "-c", _SITE, json.dumps({"profiles": profiles, **options})]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+
+
+@pytest.mark.parametrize("rotate_bytes", [0, 1_000_000])
+def test_encodings(tmp_path: Path, rotate_bytes: int) -> None:
+    """People read their own language in the text files; what Fail2ban and shippers read is ASCII."""
+    _run("file", "json", directory=str(tmp_path), rotate_bytes=rotate_bytes)
+    paths = [path for path in tmp_path.iterdir() if path.stat().st_size and path.suffix in (".log", ".json")]
+    ascii_only = sorted(path.name for path in paths if path.read_bytes().isascii())
+    assert ascii_only == ["application.json", "security.json", "security.log"]
+    assert (tmp_path / "application.log").read_text("utf-8").endswith(" f\u00fcr Zo\u00eb\\u202e\\ud800\n")
 
 
 @pytest.mark.parametrize("profiles", COMBINATIONS, ids="+".join)

@@ -23,5 +23,5 @@ app.conf.beat_schedule = {"often": {"task": "speak", "schedule": 0.5, "args": (0
 @app.task(name="speak")  # type: ignore[untyped-decorator]  # Celery has no types
 def speak(number: int) -> None:
     """Log what the page logs."""
-    logger.info("order-%d", number)
+    logger.info("order-%d for Zo\u00eb", number)
     log_event("login_failed", ip="203.0.113.7", user=f"user-{number}")

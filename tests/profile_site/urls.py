@@ -14,7 +14,7 @@ logger = logging.getLogger("shop.views")
 
 def speak(request: HttpRequest, number: int) -> HttpResponse:
     """Log an order, and a failed login."""
-    logger.info("order-%d", number)
+    logger.info("order-%d for Zo\u00eb", number)
     log_event("login_failed", request, ip="203.0.113.7", user=f"user-{number}")
     return HttpResponse("ok")
 
