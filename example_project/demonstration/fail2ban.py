@@ -35,6 +35,8 @@ allowipv6 = auto
 _JAILS = Template("""\
 [DEFAULT]
 action = django-security-nginx[nginx="$nginx", deny_file="$deny_file"]
+         django-security-report[actname=report-text, log="$log"]
+         django-security-report[actname=report-json, log="$json_log", form=json]
 
 [django-auth]
 enabled = true
@@ -63,13 +65,14 @@ class Fail2ban:
         return ["-c", f"{path}/fail2ban", "-s", f"{path}/fail2ban.sock", "-p", f"{path}/fail2ban.pid"]
 
     def configure(self, nginx: Nginx, log: Path) -> None:
-        """Write everything that Fail2ban reads, and have it check that."""
+        """Write everything that Fail2ban reads, and have it check that; bans come back into the log, in both forms."""
         for source in sorted(SHIPPED.glob("*.d/*.conf")):
             self.run.copy(source, f"fail2ban/{source.parent.name}/{source.name}")
         self.run.write("fail2ban/fail2ban.conf", _SERVER.substitute(run=self.run.path))
         self.run.write("fail2ban/jail.conf", "[DEFAULT]\n")
-        values = {"nginx": " ".join(nginx.command), "deny_file": nginx.deny_file, "log": log}
-        self.run.write("fail2ban/jail.d/django-security.local", _JAILS.substitute(values, limit=LIMIT))
+        values = {"nginx": " ".join(nginx.command), "deny_file": nginx.deny_file, "log": log, "limit": LIMIT}
+        jails = _JAILS.substitute(values, json_log=log.with_suffix(".json"))
+        self.run.write("fail2ban/jail.d/django-security.local", jails)
         self.client("--test")
 
     def start(self) -> Server:

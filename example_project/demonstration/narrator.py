@@ -66,6 +66,11 @@ class Narrator:
         for line in textwrap.wrap(text, self.width - 4):
             self.write(f"  {line}")
 
+    def output(self, lines: Iterable[str]) -> None:
+        """Show what a program has printed."""
+        for line in lines:
+            self.write(f"    {line}")
+
     def finding(self, text: str, *, ok: bool) -> None:
         """Tell what was checked and whether it was so."""
         good, bad, _bar = self.marks

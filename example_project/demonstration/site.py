@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,8 +39,9 @@ class Site:
         return self.run.path / "log" / "security.log"
 
     def prepare(self, people: Sequence[Person]) -> None:
-        """Make the database, the static files, the users and the log file; Fail2ban wants the last before it starts."""
-        self.run.write("log/security.log")
+        """Make the database, the static files, the users and the logs; Fail2ban wants the last before it starts."""
+        for log in (self.log, self.log.with_suffix(".json")):
+            self.run.write(f"log/{log.name}")
         given = json.dumps([person.as_user() for person in people])
         self.surroundings.run([sys.executable, "manage.py", "prepare_site"], given)
 
@@ -59,10 +60,14 @@ class Site:
         return start("gunicorn", command, self.surroundings, self.run.path / "gunicorn.out")
 
 
-def make_site(run: RunDirectory, interrupts: Interrupts) -> Site:
-    """Return the site of a run; gunicorn runs under the run's account if that may read Python and the project."""
+def make_site(run: RunDirectory, interrupts: Interrupts, environment: Mapping[str, str]) -> Site:
+    """
+    Return the site of a run; gunicorn runs under the run's account if that may read Python and the project.
+
+    `environment` is added to what every site of the demo has.
+    """
     account = _account(run, interrupts)
-    return Site(run, Surroundings(account, PROJECT, _environment(run), interrupts))
+    return Site(run, Surroundings(account, PROJECT, {**_environment(run), **environment}, interrupts))
 
 
 def _account(run: RunDirectory, interrupts: Interrupts) -> Account:

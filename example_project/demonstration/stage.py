@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from demonstration import processes, run_directory
+from demonstration import cloudwatch, processes, run_directory
 from demonstration.accounts import unprivileged
 from demonstration.cast import ATTACKER, VISITOR, Cast
+from demonstration.cloudwatch import CloudWatch
 from demonstration.fail2ban import Fail2ban
 from demonstration.interrupts import Interrupts
 from demonstration.narrator import Narrator
@@ -22,6 +23,7 @@ from demonstration.site import Site, make_site
 
 POLL_SECONDS = 0.1
 DIAGNOSIS_LINES = 20
+MOTO_SECONDS = 60  # for it to start, on a busy machine
 
 T = TypeVar("T")
 
@@ -40,7 +42,7 @@ class Stage:
 
     def __init__(self, narrator: Narrator, interrupts: Interrupts, *, with_doors: bool) -> None:
         """Start nothing yet. `with_doors` will let browsers and curl in."""
-        front, *door_ports = free_ports(4)
+        front, self.cloudwatch_port, *door_ports = free_ports(5)
         self.narrator = narrator
         self.interrupts = interrupts
         self.cast = Cast(front)
@@ -56,13 +58,24 @@ class Stage:
             run = self.run = run_directory.create(unprivileged())
             self._cleanup.callback(run.remove)
         system = Surroundings(run.account, run.path, {"HOME": str(run.path)}, self.interrupts)
-        self.site = make_site(run, self.interrupts)
+        self.site = make_site(run, self.interrupts, cloudwatch.environment(self.cloudwatch_port))
         self.nginx = Nginx(run, system, self.port)
         self.fail2ban = Fail2ban(run, system)
         self.log = SecurityLog(self.site.log)
         self._start_site()
         self._start_nginx()
         self._start_fail2ban()
+
+    def open_cloudwatch(self) -> CloudWatch:
+        """Start a CloudWatch of our own, set it up, and start what ships the log to it."""
+        there = CloudWatch(self.site.run, self.site.surroundings, self.cloudwatch_port)
+        moto = self._launch(there.start)
+        moto.wait_until(there.is_ready, MOTO_SECONDS)
+        self._introduce(moto, there.surroundings, f"a CloudWatch on {LOOPBACK}:{there.port}")
+        self.narrator.say(f"manage.py security_cloudwatch provision: {there.provision()}")
+        shipper = self._launch(there.ship)
+        self._introduce(shipper, there.surroundings, "manage.py security_cloudwatch ship --follow")
+        return there
 
     def close(self) -> None:
         """Stop the servers, the last first, and remove the run directory; may be called twice."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from demonstration.cast import ATTACKER, HOSTILE_NAMES, IPV6_VISITOR, VISITOR
+from demonstration.cloudwatch import missing
 from demonstration.fail2ban import JAILS
 from demonstration.stage import Stage
 from demonstration.steps import Finding, Step
@@ -117,6 +118,24 @@ def drill(stage: Stage) -> Iterator[Finding]:
     yield Finding("steps that passed", len(report.states), len(report.passed))
 
 
+def cloudwatch(stage: Stage) -> Iterator[Finding]:
+    """Who watches from afar reads the same story in CloudWatch."""
+    if missing():
+        left_out = f"left out, {', '.join(missing())} not installed"
+        yield Finding("CloudWatch", left_out, left_out)
+        return
+    there = stage.open_cloudwatch()
+    yield Finding("the whole log has been shipped", True, stage.wait_for(there.has_everything, True, 30))
+    stage.narrator.say("manage.py security_cloudwatch tail --once")
+    stage.narrator.output(there.tail(color=stage.narrator.wants_color))
+    stage.narrator.say("manage.py security_cloudwatch query timeline (moto shows what its filter leaves out, too)")
+    timeline = there.timeline()
+    stage.narrator.output(timeline)
+    for what, count in (("login_failed", len(HOSTILE_NAMES)), ("banned", len(JAILS)), ("unbanned", len(JAILS))):
+        rows = [row for row in timeline if f"  {what} " in row and f" {ATTACKER} " in f"{row} "]
+        yield Finding(f"{what} of the attacker in the answer", count, len(rows))
+
+
 STORY = (
     Step("stage", "The stage is set: nginx, gunicorn, Fail2ban", set_the_stage),
     Step("honest_login", "An honest visitor logs in", honest_login),
@@ -126,6 +145,7 @@ STORY = (
     Step("shut_out", "The attacker is out, the visitors are in", shut_out),
     Step("unban", "The ban is lifted", unban),
     Step("drill", "An incident drill is rehearsed", drill),
+    Step("cloudwatch", "CloudWatch tells the same story", cloudwatch),
 )
 CLEAN_UP = Step("clean_up", "Everything is cleaned up", clean_up)
 

@@ -56,6 +56,13 @@ SECURITY_LOGGING_TRUSTED_PROXIES = environment.words("TRUSTED_PROXIES", "127.0.0
 # "console" is what systemd's journal keeps, "file" is <directory>/security.log, the file that Fail2ban reads.
 LOGGING = build_logging("console", "file", directory=str(LOG_DIRECTORY))
 
+# In CloudWatch too: `manage.py security_cloudwatch ship --follow` sends what "json" writes, <directory>/security.json.
+if environment.flag("CLOUDWATCH", default=False):
+    LOGGING = build_logging("console", "file", "json", directory=str(LOG_DIRECTORY))
+    SECURITY_LOGGING_CLOUDWATCH_SITE = "harbour"
+    SECURITY_LOGGING_CLOUDWATCH_FILE = LOG_DIRECTORY / "security.json"
+    SECURITY_LOGGING_CLOUDWATCH_DIRECTORY = DATA / "cloudwatch"
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 ROOT_URLCONF = "example.urls"

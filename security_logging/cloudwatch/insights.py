@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from typing import Any
+
+from security_logging.cloudwatch.tail import describe
 
 _PATIENCE = 60  # seconds
 _POLL = 0.5  # seconds
-_CELL = 60  # characters
+_CELL, _LAST_CELL = 60, 120  # characters
 
 
 class QueryFailed(Exception):  # noqa: N818  # it tells what happened to the query
@@ -37,7 +40,8 @@ def table(rows: Sequence[dict[str, str]]) -> str:
     if not rows:
         return "nothing found"
     names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [names, *([_printable(row.get(name, "")) for name in names] for row in rows)]
+    rooms = dict.fromkeys(names, _CELL) | dict.fromkeys(names[-1:], _LAST_CELL)
+    cells = [names, *([_printable(_readable(name, row), rooms[name]) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
@@ -47,6 +51,16 @@ def _row(cells: list[dict[str, str]]) -> dict[str, str]:
     return {cell["field"]: cell.get("value", "") for cell in cells if cell["field"] != "@ptr"}
 
 
-def _printable(text: str) -> str:
+def _readable(name: str, row: dict[str, str]) -> str:
+    """Return a cell; a whole event as the console log shows it, and a time readable, which moto's is not."""
+    value = row.get(name, "")
+    if name == "@message":
+        return describe(value)
+    if name == "@timestamp" and value.isdigit():
+        return f"{datetime.fromtimestamp(int(value) / 1000, timezone.utc):%Y-%m-%d %H:%M:%S}"
+    return value
+
+
+def _printable(text: str, room: int) -> str:
     safe = "".join(character if character.isprintable() else "?" for character in text)
-    return safe if len(safe) <= _CELL else f"{safe[: _CELL - 3]}..."
+    return safe if len(safe) <= room else f"{safe[: room - 3]}..."

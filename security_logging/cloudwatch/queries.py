@@ -97,6 +97,10 @@ def queries() -> tuple[Query, ...]:
             f"{events}, {user}, {target}, {ip}",
             f"filter {_is(types.PASSWORD_CHANGED, types.PASSWORD_RESET_REQUESTED, types.PASSWORD_RESET_COMPLETED)}",
             newest, "limit 50")),
+        Query("timeline", "What happened, from the first attempt to the lifted ban?", _lines(
+            "fields @timestamp, @message",
+            f"filter {_is(*counted('normal'), types.LOGIN, types.LOGIN_LOCKED, types.BANNED, types.UNBANNED)}",
+            "sort @timestamp asc", "limit 200")),
         Query("bans", "Which addresses were banned, by which jail, and for how long?", _lines(
             f"{events}, {ip}, {_ecs('jail')}, {_ecs('failures')}, {_ecs('duration')}, {_ecs('bans')}",
             f"filter {_is(types.BANNED, types.UNBANNED)}", newest, "limit 50")),

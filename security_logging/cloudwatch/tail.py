@@ -11,7 +11,7 @@ from typing import Any
 
 from security_logging import ecs
 from security_logging.event_types import HEARTBEAT
-from security_logging.formatters import ConsoleFormatter
+from security_logging.formatters import ConsoleFormatter, event_of
 
 _POLL = 2.0  # seconds between two looks
 _OVERLAP = 60_000  # milliseconds; CloudWatch shows some events later than younger ones
@@ -45,13 +45,25 @@ def show(message: str, formatter: ConsoleFormatter, only: Collection[str] = ()) 
 
     `only` names event types; without it everything but heartbeats is wanted. The message is attacker-controlled.
     """
+    record = _record(message)
+    event = event_of(record)
+    if event is None:
+        return None if only else formatter.format(record)
+    return formatter.format(record) if (event.type.name in only if only else event.type != HEARTBEAT) else None
+
+
+def describe(message: str) -> str:
+    """Return the message as the console log shows it, without time and colour."""
+    return ConsoleFormatter(color=False).format(_record(message)).partition(" ")[2]
+
+
+def _record(message: str) -> logging.LogRecord:
     try:
         event = ecs.parse_json(message)
     except ValueError:
-        return None if only else formatter.format(_foreign_record(message))
-    wanted = event.type.name in only if only else event.type != HEARTBEAT
+        return _foreign_record(message)
     level = {"levelno": event.type.level, "levelname": logging.getLevelName(event.type.level)}
-    return formatter.format(logging.makeLogRecord({"security_event": event, **level})) if wanted else None
+    return logging.makeLogRecord({"security_event": event, **level})
 
 
 def _foreign_record(message: str) -> logging.LogRecord:

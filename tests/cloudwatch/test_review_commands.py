@@ -254,6 +254,19 @@ def test_table() -> None:
     ]
 
 
+def test_table_of_events() -> None:
+    """A whole event is shown as the console log shows it; the last column has more room, and a time is readable."""
+    event = events.make_event(LOGIN_FAILED, ip="203.0.113.7", user="\x1b[2J", path="/" + "x" * 200)
+    row = table([{"@timestamp": "1785585600123", "@message": ecs.render_json(event)}]).split("\n")[-1]
+    assert row.startswith(r"2026-08-01 12:00:00  login_failed   203.0.113.7     user=\u001b[2J path=/xxx")
+    assert (len(row), row[-3:]) == (19 + 2 + 120, "...")
+
+
+def test_table_of_foreign_lines() -> None:
+    """A line that is none of ours is shown too."""
+    assert table([{"@message": "disk full"}]).split("\n")[-1] == "INFO     ?: disk full"
+
+
 def test_empty_table() -> None:
     """No row is said to be none."""
     assert table([]) == "nothing found"
@@ -291,6 +304,15 @@ def test_following(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         found.extend(tail.follow(logs, GROUP, 0, forever=True, wait=wait))
     assert found == ["a", "b", "c"]
+
+
+def test_color_is_forced(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FORCE_COLOR has the stream coloured where there is no terminal."""
+    put(logs, "security", ecs.render_json(events.make_event(LOGIN_FAILED)))
+    plain = run("tail", "--once")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert ("\x1b" in plain, "\x1b[33mlogin_failed" in run("tail", "--once")) == (False, True)
 
 
 def test_color() -> None:

@@ -98,7 +98,29 @@ def test_story_takes_less_than_a_minute(demo: tuple[int, Summary, str]) -> None:
 def test_story_shows_the_lines_of_the_log(demo: tuple[int, Summary, str]) -> None:
     """The story shows the attempts with the address that made them."""
     _status, _summary, story = demo
-    assert len(re.findall(r"login_failed +203\.0\.113\.66 +admin bad_credentials", story)) == 5
+    assert len(re.findall(r"\u2502 \S+ login_failed +203\.0\.113\.66 +admin bad_credentials", story)) == 5
+
+
+@pytest.mark.parametrize(("event", "count"), [("login_failed", 5), ("banned", 2), ("unbanned", 2)])
+def test_story_ends_in_cloudwatch(demo: tuple[int, Summary, str], event: str, count: int) -> None:
+    """The stream in CloudWatch and the answer to the query both show the attack, the bans and their end."""
+    _status, _summary, story = demo
+    _before, tail, query = re.split(r"manage\.py security_cloudwatch (?:tail --once|query timeline)", story)
+    line = re.compile(rf" {event} +203\.0\.113\.66 ")
+    assert (len(line.findall(tail)), len(line.findall(query))) == (count, count)
+
+
+def test_missing_moto_is_said() -> None:
+    """Without a CloudWatch of its own the demo says so, asks no other, and is well all the same."""
+    code = (
+        "import demo, demonstration.cloudwatch as c; c.NEEDED = ('no_such_package',);"
+        "demo.STORY = [step for step in demo.STORY if step.name in ('stage', 'cloudwatch')];"
+        "raise SystemExit(demo.main([]))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=EXAMPLE, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert (result.returncode, "CloudWatch: left out, no_such_package not installed" in result.stdout) == (0, True)
 
 
 def test_story_cannot_steer_the_terminal(demo: tuple[int, Summary, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from argparse import ArgumentParser
@@ -125,7 +126,8 @@ class Command(BaseCommand):
     def _tail(self, options: dict[str, Any]) -> None:
         logs, group = _reading("logs"), setup_from_settings().group
         self.stderr.write(console.group_link(logs.meta.region_name, group))
-        formatter = ConsoleFormatter(color=None if sys.stdout.isatty() else False)
+        wants_color = sys.stdout.isatty() or "FORCE_COLOR" in os.environ
+        formatter = ConsoleFormatter(color=None if wants_color else False)
         start = int((time.time() - options["minutes"] * 60) * 1000)
         for message in follow(logs, group, start, forever=not options["once"]):
             line = show(message, formatter, options["event"])
