@@ -11,10 +11,18 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from ipware import get_client_ip
 
-from security_logging.addresses import Address, NetworkSet, is_bannable, net_of, network_set, parse_address
+from security_logging.addresses import (
+    MAX_LENGTH,
+    Address,
+    NetworkSet,
+    is_bannable,
+    net_of,
+    network_set,
+    parse_address,
+)
 from security_logging.conf import conf
 from security_logging.fields import UNKNOWN, Written
-from security_logging.proxies import TrustedProxies, trusted_proxies
+from security_logging.proxies import trusted_proxies
 
 internal = logging.getLogger("security_logging.internal")
 
@@ -51,7 +59,6 @@ BROKEN_CHAIN = "broken_chain"  # what a trusted proxy wrote is not an address
 TOO_MANY_HOPS = "too_many_hops"  # a loop of proxies, or a header from somebody who can write to one
 RESOLVER_FAILED = "resolver_failed"  # the project's function raised, or returned what is not an address
 RESOLVER_UNSURE = "resolver_unsure"  # the project's function returned None
-_UNKNOWN = (Written(UNKNOWN), Written(UNKNOWN))
 
 
 class HasMeta(Protocol):
@@ -86,39 +93,85 @@ def resolve(request: HasMeta) -> ClientIP:
     Headers are read only when the peer is in SECURITY_LOGGING_TRUSTED_PROXIES; otherwise anyone could have someone
     else banned. Never raises, whatever META holds.
     """
-    proxies = trusted_proxies(_texts(conf.TRUSTED_PROXIES), _text(conf.PROXY_RANGES_FILE))
-    peer = parse_address(_text(request.META.get("REMOTE_ADDR")) or "")
-    if conf.CLIENT_IP_RESOLVER is None:
-        address, reason = _from_chain(request.META, peer, proxies)
+    meta, policy = request.META, _policy()
+    remote = _text(meta.get("REMOTE_ADDR")) or ""
+    peer = _judge(remote, policy)
+    if conf.CLIENT_IP_RESOLVER is not None:
+        client, reason = _from_resolver(request, policy)
+    elif peer.address is not None and not peer.is_trusted:
+        client, reason = peer, ""
+    elif peer.is_trusted or (policy.unix and not remote):
+        client, reason = _from_chain(meta, policy)
     else:
-        address, reason = _from_resolver(request)
-    ip, net = _UNKNOWN if address is None else _bannable(address, _texts(conf.BANNABLE_NETWORKS), proxies.networks)
-    if address is not None and ip == UNKNOWN:
-        reason = TRUSTED_PROXY if address in proxies.networks else NOT_BANNABLE
-        address = None
-    return ClientIP(address, ip, net, peer, _claimed(request.META, address), reason)
-
-
-@lru_cache(maxsize=4096)  # who attacks comes back
-def _bannable(address: Address, listed: tuple[str, ...], trusted: NetworkSet) -> tuple[Written, Written]:
-    """Return the address and its network as they are written; both unknown when a ban could hit somebody else."""
-    if not is_bannable(address, network_set(listed), trusted):
-        return _UNKNOWN
-    return Written(address), net_of(address)
+        # Neither an address nor the empty text of a unix socket (gunicorn, uvicorn): somebody's own words. Uvicorn
+        # with --forwarded-allow-ips '*' puts there what the client wrote.
+        client, reason = _NOBODY, NO_PEER
+    address = client.address
+    if client.ip == UNKNOWN and address is not None:
+        address, reason = None, TRUSTED_PROXY if client.is_trusted else NOT_BANNABLE
+    return ClientIP(address, client.ip, client.net, peer.address, _claimed(meta, address), reason)
 
 
 def forwarding_key() -> str:
     """Return the name under which META holds the one header in which a trusted proxy names its client."""
-    proxies = trusted_proxies(_texts(conf.TRUSTED_PROXIES), _text(conf.PROXY_RANGES_FILE))
-    return meta_key(_text(conf.CLIENT_IP_HEADER) or proxies.header)
+    return _policy().header
 
 
 def has_trusted_peer(request: HasMeta) -> bool:
     """Tell whether the request comes from a trusted proxy, which alone may say more about it."""
-    proxies = trusted_proxies(_texts(conf.TRUSTED_PROXIES), _text(conf.PROXY_RANGES_FILE))
-    remote = _text(request.META.get("REMOTE_ADDR")) or ""
-    peer = parse_address(remote)
-    return peer in proxies.networks if peer is not None else proxies.unix and not remote
+    policy, remote = _policy(), _text(request.META.get("REMOTE_ADDR")) or ""
+    return _judge(remote, policy).is_trusted or (policy.unix and not remote)
+
+
+class _Policy(NamedTuple):
+    """What the settings say of addresses; `header` is its name in META."""
+
+    proxies: NetworkSet
+    unix: bool
+    header: str
+    listed: NetworkSet
+
+
+class _Judged(NamedTuple):
+    """What is known of one text: the address it spells, how that and its network are written, whom it belongs to."""
+
+    address: Address | None
+    ip: Written
+    net: Written
+    is_trusted: bool
+
+
+_NOBODY = _Judged(None, Written(UNKNOWN), Written(UNKNOWN), is_trusted=False)
+
+
+def _policy() -> _Policy:
+    return _policy_of(
+        _texts(conf.TRUSTED_PROXIES),
+        _text(conf.PROXY_RANGES_FILE),
+        _text(conf.CLIENT_IP_HEADER),
+        _texts(conf.BANNABLE_NETWORKS),
+    )
+
+
+@lru_cache(maxsize=32)
+def _policy_of(entries: tuple[str, ...], ranges: str | None, header: str | None, listed: tuple[str, ...]) -> _Policy:
+    proxies = trusted_proxies(entries, ranges)
+    return _Policy(proxies.networks, proxies.unix, meta_key(header or proxies.header), network_set(listed))
+
+
+def _judge(text: str, policy: _Policy) -> _Judged:
+    return _judged(text, policy) if len(text) <= MAX_LENGTH else _NOBODY  # the cache must not fill with long texts
+
+
+@lru_cache(maxsize=4096)  # who attacks comes back
+def _judged(text: str, policy: _Policy) -> _Judged:
+    """Return what is known of an address; one that a ban of could hit somebody else is written as unknown."""
+    address = parse_address(text)
+    if address is None:
+        return _NOBODY
+    if not is_bannable(address, policy.listed, policy.proxies):
+        return _NOBODY._replace(address=address, is_trusted=address in policy.proxies)
+    return _Judged(address, Written(address), net_of(address), is_trusted=False)
 
 
 def _text(value: object) -> str | None:
@@ -130,19 +183,20 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, (tuple, list, set, frozenset)) else ()
 
 
-def _from_chain(
-    meta: Mapping[str, object], peer: Address | None, proxies: TrustedProxies
-) -> tuple[Address | None, str]:
-    if peer is None:
-        # Empty or absent is a unix socket (gunicorn, uvicorn). Any other text is somebody's: uvicorn with
-        # --forwarded-allow-ips '*' puts there what the client wrote.
-        if meta.get("REMOTE_ADDR") or not proxies.unix:
-            return None, NO_PEER
-    elif peer not in proxies.networks:
-        return peer, ""
-    header = _text(conf.CLIENT_IP_HEADER) or proxies.header
-    value = _text(meta.get(meta_key(header)))
-    return _last_untrusted(value, proxies) if value else (None, TRUSTED_PROXY)
+def _from_chain(meta: Mapping[str, object], policy: _Policy) -> tuple[_Judged, str]:
+    """Walk from the right, where the trusted proxies write, and stop at the first address that is none of them."""
+    header = _text(meta.get(policy.header))
+    if not header:
+        return _NOBODY, TRUSTED_PROXY
+    # The cut never makes "3.0.113.7" of "203.0.113.7": sixteen entries that may be addresses are far shorter.
+    hops = header[-MAX_HEADER:].rsplit(",", MAX_HOPS)
+    for hop in reversed(hops[-MAX_HOPS:]):
+        client = _judge(hop, policy)
+        if client.address is None:
+            return _NOBODY, BROKEN_CHAIN
+        if not client.is_trusted:
+            return client, ""
+    return _NOBODY, TOO_MANY_HOPS if len(hops) > MAX_HOPS else TRUSTED_PROXY
 
 
 @lru_cache(maxsize=64)
@@ -151,30 +205,17 @@ def meta_key(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
-def _last_untrusted(header: str, proxies: TrustedProxies) -> tuple[Address | None, str]:
-    """Walk from the right, where the trusted proxies write, and stop at the first address that is none of them."""
-    # The cut never makes "3.0.113.7" of "203.0.113.7": sixteen entries that may be addresses are far shorter.
-    hops = header[-MAX_HEADER:].rsplit(",", MAX_HOPS)
-    for hop in reversed(hops[-MAX_HOPS:]):
-        address = parse_address(hop)
-        if address is None:
-            return None, BROKEN_CHAIN
-        if address not in proxies.networks:
-            return address, ""
-    return None, TOO_MANY_HOPS if len(hops) > MAX_HOPS else TRUSTED_PROXY
-
-
-def _from_resolver(request: HasMeta) -> tuple[Address | None, str]:
+def _from_resolver(request: HasMeta, policy: _Policy) -> tuple[_Judged, str]:
     """Ask the project's own function; its word is checked like everybody's."""
     try:
         answer = _text(_resolver()(cast("HttpRequest", request)))
     except Exception:  # noqa: BLE001 (the project's code may raise anything, and the event must still be logged)
         internal.exception("SECURITY_LOGGING_CLIENT_IP_RESOLVER failed")
-        return None, RESOLVER_FAILED
+        return _NOBODY, RESOLVER_FAILED
     if answer is None:
-        return None, RESOLVER_UNSURE
-    address = parse_address(answer)
-    return address, RESOLVER_FAILED if address is None else ""
+        return _NOBODY, RESOLVER_UNSURE
+    client = _judge(answer, policy)
+    return client, RESOLVER_FAILED if client.address is None else ""
 
 
 def _resolver() -> Callable[[HttpRequest], object]:

@@ -49,7 +49,9 @@ def describe(event_type: EventType, request: HttpRequest | None, given: dict[str
         if value is not None:
             known[name] = attempt(name, value, None) if callable(value) else value
     known.update(attempt("user_names", user_names.protected, user_names.NO_NAMES, event_type, known))
-    return {name: value for name, value in known.items() if name in declared}
+    if not known.keys() <= declared.keys():  # not every event says who the peer was, or whether the user is known
+        known = {name: value for name, value in known.items() if name in declared}
+    return known
 
 
 def given_address(ip: str | None) -> dict[str, object]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from security_logging.event_types import EVENT_TYPES, EventType
-from security_logging.fields import FIELDS, HEAD, UNKNOWN, Field, Kind, Value, normalise
+from security_logging.fields import FIELDS, HEAD, UNKNOWN, Field, Value, normalise
 
 FOREIGN = "log"  # The event word of a record that is no security event but reached our formatters. Never counted.
 EVENT_CLASSES = ("auth", "account", "probe", "response", "system")
@@ -35,15 +35,14 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _registry: dict[str, EventType] = {event_type.name: event_type for event_type in EVENT_TYPES}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class SecurityEvent:
     """
     One occurrence of an event type, safe to write: every value is normalised and clipped on construction.
 
     `time` is aware, in UTC and cut to milliseconds. `fields` holds all of `HEAD` and those optional fields of the
     type that have a value. `id`, 24 hexadecimal digits, is unique in the world and the same in every copy of the
-    event. Raises ValueError for a time without a zone, another id, a field that the type does not declare, and an
-    address or a number that is none.
+    event.
     """
 
     type: EventType
@@ -52,15 +51,21 @@ class SecurityEvent:
     id: str
     fields: Mapping[str, Value] = dataclass_field(hash=False)
 
-    def __post_init__(self) -> None:
-        """Normalise time and fields, so that an event equals the one that is read back from its line."""
-        if self.time.tzinfo is None:  # would be read in the zone of this machine, hours wrong
-            raise ValueError(f"time without a zone: {self.time}")
-        if not _ID.fullmatch(self.id):
-            raise ValueError(f"not an id: {self.id!r}")
-        moment = self.time.astimezone(timezone.utc)
-        object.__setattr__(self, "time", moment.replace(microsecond=moment.microsecond // 1000 * 1000))
-        object.__setattr__(self, "fields", _normalised(self.type, self.fields))
+    def __init__(self, type: EventType, time: datetime, pid: int, id: str, fields: Mapping[str, object]) -> None:  # noqa: A002 (the names of the fields)
+        """
+        Normalise time and fields, so that an event equals the one that is read back from its line.
+
+        Raises ValueError for a time without a zone, another id, a field that the type does not declare, and an address
+        or a number that is none.
+        """
+        if time.tzinfo is None:  # would be read in the zone of this machine, hours wrong
+            raise ValueError(f"time without a zone: {time}")
+        if not _ID.fullmatch(id):
+            raise ValueError(f"not an id: {id!r}")
+        moment = time if time.tzinfo is timezone.utc else time.astimezone(timezone.utc)
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        # In one step, since a frozen object takes long to fill attribute by attribute.
+        self.__dict__.update(type=type, time=moment, pid=pid, id=id, fields=_normalised(type, fields))
 
     @property
     def address(self) -> str:
@@ -70,13 +75,7 @@ class SecurityEvent:
 
 def make_event(event_type: EventType, **fields: object) -> SecurityEvent:
     """Return a new event of the type, of this moment and this process; fields that are None are left out."""
-    return SecurityEvent(
-        type=event_type,
-        time=datetime.now(timezone.utc),
-        pid=os.getpid(),
-        id=os.urandom(12).hex(),
-        fields=fields,  # type: ignore[arg-type]  # they are normalised
-    )
+    return SecurityEvent(event_type, datetime.now(timezone.utc), os.getpid(), os.urandom(12).hex(), fields)
 
 
 @lru_cache(maxsize=1024)
@@ -153,6 +152,6 @@ def _normalised(event_type: EventType, fields: Mapping[str, object]) -> dict[str
         if given is not None:
             value = normalise(field, given)
             # What nobody knows is not said of an optional field; but a user's name may be a dash.
-            if value != UNKNOWN or field.kind is Kind.TEXT:
+            if value != UNKNOWN or field.is_text:
                 values[name] = value
     return values

@@ -55,6 +55,11 @@ class Field:
     max_length: int
 
     @cached_property
+    def is_text(self) -> bool:
+        """Whether the value is a text, which a client may have written."""
+        return self.kind is Kind.TEXT
+
+    @cached_property
     def as_it_is(self) -> re.Pattern[str]:
         """Return the pattern of those texts that need no change; nearly all that are ever logged are such ones."""
         texts = {

@@ -9,7 +9,7 @@ from datetime import datetime
 from security_logging import events
 from security_logging.event_types import EventType
 from security_logging.events import LINE_LIMIT, SecurityEvent
-from security_logging.fields import FIELDS, HEAD, Kind, Value, escape
+from security_logging.fields import FIELDS, HEAD, Value, escape
 
 IDENT = "django-security"
 
@@ -86,12 +86,12 @@ def _event_type(name: str) -> EventType:
 def _message(event: SecurityEvent) -> str:
     words = [event.type.name]
     for name, value in event.fields.items():
-        words.append(f"{name}={escape(str(value)) if FIELDS[name].kind is Kind.TEXT else value}")
+        words.append(f"{name}={escape(str(value)) if FIELDS[name].is_text else value}")
     words.append(f"id={event.id}")
     return " ".join(words)
 
 
 def _read(name: str, text: str) -> Value:
-    if (FIELDS[name].kind is Kind.TEXT) != text.startswith('"'):
+    if FIELDS[name].is_text != text.startswith('"'):
         raise ValueError(f"{name} is not written as {FIELDS[name].kind.value}: {text[:80]!r}")
     return str(json.loads(text)) if text.startswith('"') else text

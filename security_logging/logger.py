@@ -101,8 +101,10 @@ def _write(event: SecurityEvent, request: HttpRequest | None) -> None:
     logger = logging.getLogger(f"{conf.LOGGER_NAME}.{event.type.event_class}")
     if logger.isEnabledFor(event.type.level):
         # Made by hand: the search for the caller, which is always this line, takes as long as the line's rendering.
-        message, data = line_format.render_message(event), {"security_event": event}
-        logger.handle(logger.makeRecord(logger.name, event.type.level, __file__, 0, message, (), None, extra=data))
+        message = line_format.render_message(event)
+        record = logger.makeRecord(logger.name, event.type.level, __file__, 0, message, (), None)
+        record.__dict__["security_event"] = event
+        logger.handle(record)
     if security_event.receivers:
         attempt("security_event", _tell, None, event, request)
 

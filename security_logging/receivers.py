@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 
@@ -47,7 +48,7 @@ def on_user_logged_in(sender: object, request: HttpRequest | None = None, user: 
 
 def on_user_logged_out(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
     """Log that the user logged out; somebody who was not logged in did not."""
-    if attempt("user", partial(_is_somebody, user), True):
+    if attempt("user", _is_somebody, True, user):
         log_event(LOGOUT, request, user=partial(name_of, user), user_id=partial(key_of, user))
 
 
@@ -58,10 +59,10 @@ def on_user_login_failed(
     **kwargs: object,
 ) -> None:
     """Log that the credentials were refused; of them only the user name is ever read."""
-    reason = LOCKED if attempt("locked", partial(is_marked_locked, request), False) else BAD_CREDENTIALS
+    reason = LOCKED if attempt("locked", is_marked_locked, False, request) else BAD_CREDENTIALS
     name = partial(typed_name, credentials or {})
     event = log_event(LOGIN_FAILED, request, reason=reason, user=name)
-    attempt("prior_failures", partial(prior_failures.count, name, event), None)
+    attempt("prior_failures", prior_failures.count, None, name, event)
 
 
 def mark_locked(request: HttpRequest | None, *, is_locked: bool) -> None:
@@ -88,6 +89,12 @@ def typed_name(credentials: Mapping[str, object]) -> str | None:
     Only keys that hold a name are read: Django masks a password by the key's name, and would not know
     `passphrase` or `pin`.
     """
-    keys = (get_user_model().USERNAME_FIELD, *_NAME_KEYS)
-    found = next((credentials[key] for key in keys if credentials.get(key) is not None), None)
-    return None if found is None else str(found)
+    for key in _name_keys(settings.AUTH_USER_MODEL):
+        if credentials.get(key) is not None:
+            return str(credentials[key])
+    return None
+
+
+@lru_cache(maxsize=8)  # looking the model up takes longer than all the rest
+def _name_keys(user_model: str) -> tuple[str, ...]:
+    return (get_user_model().USERNAME_FIELD, *_NAME_KEYS)

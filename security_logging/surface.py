@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from django.urls import Resolver404, resolve
 
@@ -36,7 +37,7 @@ def surface_of(request: HttpRequest) -> str:
         return named[-1]
     if "admin" in match.app_names:  # every AdminSite, whatever its own name is (AdminSite.urls)
         return ADMIN
-    return API if _is_api_view(match) else SITE
+    return API if _is_api_class(view_class_of(match)) else SITE
 
 
 def match_of(request: HttpRequest) -> ResolverMatch | None:
@@ -60,7 +61,7 @@ def _resolve(request: HttpRequest) -> ResolverMatch | None:
         return None
 
 
-def _is_api_view(match: ResolverMatch) -> bool:
-    """Tell whether the view is one of a framework for APIs."""
-    view_class = view_class_of(match)
+@lru_cache(maxsize=256)  # bases do not change, and were imported before the class was made
+def _is_api_class(view_class: Any) -> bool:
+    """Tell whether the class is one of a framework for APIs."""
     return any(is_of(view_class, module, name) for module, name in _API_VIEWS)

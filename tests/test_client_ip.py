@@ -187,7 +187,13 @@ def test_wrong_ipware_settings_cost_only_the_claim(name: str, value: str, claime
 def test_long_headers_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a header as long as a server lets through only the last 8 KB are looked at."""
     lengths: list[int] = []
-    monkeypatch.setattr(client_ip, "parse_address", lambda text: lengths.append(len(text)))
+    judge = client_ip._judge
+
+    def measured(text: str, policy: client_ip._Policy) -> client_ip._Judged:
+        lengths.append(len(text))
+        return judge(text, policy)
+
+    monkeypatch.setattr(client_ip, "_judge", measured)
     resolve_with({"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "1" * 1_000_000}, TRUSTED_PROXIES=("unix:",))
     assert max(lengths) == client_ip.MAX_HEADER
 
