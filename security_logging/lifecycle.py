@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from types import FrameType
 from typing import Protocol
 from weakref import WeakSet
 
 DEADLINE = 2.0  # seconds that all queues of a process together may hold up its exit
+# It closes its connections at SIGTERM and then raises the signal again, for the default to kill the process.
+_KILLING_LIBRARY = "uvicorn.server"
 # Their child processes leave without running atexit; each has a registry of its own for what is to be done then.
 _FORKING_LIBRARIES = ("multiprocessing.util", "billiard.util")
 
@@ -51,6 +56,28 @@ def finish_all() -> None:
     for queue in list(_watched):
         if queue.pid == os.getpid():
             queue.finish(deadline)
+
+
+def finish_at_sigterm() -> None:
+    """
+    Finish all queues of this process when SIGTERM is about to kill it; the process dies of the signal all the same.
+
+    Nothing changes where SIGTERM is an ordinary exit already, and in threads, which must not touch signals.
+    """
+    if threading.current_thread() is threading.main_thread():
+        before = signal.getsignal(signal.SIGTERM)
+        if before is signal.SIG_DFL or getattr(before, "__module__", "") == _KILLING_LIBRARY:
+            signal.signal(signal.SIGTERM, partial(_finish_and_pass_on, before))
+
+
+def _finish_and_pass_on(before: object, number: int, frame: FrameType | None) -> None:
+    if callable(before):
+        before(number, frame)
+        finish_all()
+        return
+    signal.signal(number, signal.SIG_DFL)
+    finish_all()
+    signal.raise_signal(number)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -53,3 +55,58 @@ def test_child(queue: Queue) -> None:
         with lifecycle.importing():
             lifecycle.finish_all()
     assert queue.told == ["forget"]
+
+
+@pytest.fixture
+def sigterm(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Put SIGTERM to its default, catch what would kill this process, and put everything back."""
+    raised: list[int] = []
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield raised
+    signal.signal(signal.SIGTERM, before)
+
+
+def receive() -> None:
+    """Do what happens when SIGTERM comes."""
+    handler = signal.getsignal(signal.SIGTERM)
+    assert callable(handler)
+    handler(signal.SIGTERM, None)
+
+
+def test_sigterm(queue: Queue, sigterm: list[int]) -> None:
+    """SIGTERM finishes the queues and then kills as it would have."""
+    lifecycle.finish_at_sigterm()
+    receive()
+    assert (queue.told, sigterm, signal.getsignal(signal.SIGTERM)) == (["finish"], [signal.SIGTERM], signal.SIG_DFL)
+
+
+def test_sigterm_of_uvicorn(queue: Queue, sigterm: list[int]) -> None:
+    """Uvicorn gets its signal, and the queues are finished, since it will kill the process."""
+
+    def handle_exit(number: int, frame: object) -> None:
+        queue.told.append("uvicorn")
+
+    handle_exit.__module__ = "uvicorn.server"
+    signal.signal(signal.SIGTERM, handle_exit)
+    lifecycle.finish_at_sigterm()
+    receive()
+    assert (queue.told, sigterm) == (["uvicorn", "finish"], [])
+
+
+def test_sigterm_of_others(sigterm: list[int]) -> None:
+    """Who makes SIGTERM an ordinary exit, as gunicorn does, is left alone."""
+
+    def theirs(number: int, frame: object) -> None:
+        raise AssertionError
+
+    signal.signal(signal.SIGTERM, theirs)
+    lifecycle.finish_at_sigterm()
+    assert signal.getsignal(signal.SIGTERM) is theirs
+
+
+def test_sigterm_of_a_thread(sigterm: list[int]) -> None:
+    """Where a site is set up in a thread, nothing changes and nothing fails."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lifecycle.finish_at_sigterm).result()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

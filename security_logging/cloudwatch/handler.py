@@ -6,12 +6,12 @@ import logging
 import os
 import time
 
+from security_logging import lifecycle
 from security_logging.cloudwatch import own_traffic
 from security_logging.cloudwatch.checks import register_checks
 from security_logging.cloudwatch.counts import Counts
 from security_logging.cloudwatch.pipeline import Pipeline
 from security_logging.formatters import ECSFormatter, event_of
-from security_logging.lifecycle import DEADLINE
 
 
 class CloudWatchHandler(logging.Handler):
@@ -19,9 +19,9 @@ class CloudWatchHandler(logging.Handler):
     Send each record to CloudWatch Logs as a line of ECS JSON, in the background.
 
     Neither boto3 nor a connection exists before the first record, nor in a process that logs nothing. What CloudWatch
-    does not take now is spooled on disk and sent later; `flush`, `close` and the exit of the process wait 2 seconds at
-    most. It cannot keep what is in memory when the process is killed (SIGKILL): where that matters, write the JSON file
-    and run `manage.py security_cloudwatch ship`.
+    does not take now is spooled on disk and sent later; `flush`, `close`, the exit of the process and SIGTERM wait 2
+    seconds at most. It cannot keep what is in memory when the process is killed (SIGKILL): where that matters, write
+    the JSON file and run `manage.py security_cloudwatch ship`.
     """
 
     def __init__(self, level: int | str = logging.NOTSET) -> None:
@@ -30,6 +30,7 @@ class CloudWatchHandler(logging.Handler):
         self.setFormatter(ECSFormatter())
         self.addFilter(own_traffic.is_foreign)
         register_checks()  # here, since only a project that has the handler wants them
+        lifecycle.finish_at_sigterm()  # here, since Django is set up in the main thread, and views may run elsewhere
         self._pipeline: Pipeline | None = None
         self._is_late = False
 
@@ -51,7 +52,7 @@ class CloudWatchHandler(logging.Handler):
         """Wait until everything is sent or spooled, 2 seconds at most; not at all while logging is reconfigured."""
         pipeline = self._own()
         if pipeline is not None and not _is_reconfiguring():
-            self._is_late = not pipeline.drain(time.monotonic() + DEADLINE)
+            self._is_late = not pipeline.drain(time.monotonic() + lifecycle.DEADLINE)
 
     def close(self) -> None:
         """Send or spool everything; while logging is reconfigured that goes on in the background."""
@@ -59,7 +60,7 @@ class CloudWatchHandler(logging.Handler):
         if pipeline is not None and _is_reconfiguring():
             pipeline.stop()
         elif pipeline is not None:
-            pipeline.finish(time.monotonic() + (0 if self._is_late else DEADLINE))
+            pipeline.finish(time.monotonic() + (0 if self._is_late else lifecycle.DEADLINE))
         super().close()
 
     def _running(self) -> Pipeline:

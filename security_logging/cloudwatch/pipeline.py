@@ -52,7 +52,7 @@ class Pipeline:
         self._streams: dict[str, str] = {}
         self._pending: dict[int, Waiting] = {}  # by the identity of the message
         self._queue: deque[Waiting] = deque()
-        self._settling = threading.Lock()
+        self._settling = threading.RLock()  # a signal may interrupt who has it, and want it too
         self._wake = threading.Event()
         self._stopping = False
         self._straight_to_disk = False

@@ -30,7 +30,7 @@ class Store:
         self._limit = limit
         self._counts = counts
         self._file: SpoolFile | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # as in the pipeline: a signal may come at any moment
         self._next_look = float("-inf")
         self._oldest: int | None = None  # time of the oldest event in our spool
 

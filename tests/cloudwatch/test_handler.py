@@ -162,7 +162,7 @@ def test_flush_has_a_deadline(
     handler: CloudWatchHandler, endpoint: FaultEndpoint, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Flush and close together wait for a black hole once, and keep what it swallowed."""
-    monkeypatch.setattr("security_logging.cloudwatch.handler.DEADLINE", 0.3)
+    monkeypatch.setattr(lifecycle, "DEADLINE", 0.3)
     endpoint.mode = "hang"
     log(2)
     begun = time.monotonic()

@@ -80,7 +80,7 @@ def stop(process: subprocess.Popen[bytes]) -> float:
     return time.monotonic() - begun
 
 
-@pytest.mark.parametrize("name", [name for name in SERVERS if name != "uvicorn"])
+@pytest.mark.parametrize("name", SERVERS)
 def test_server(name: str, tmp_path: Path, endpoint: FaultEndpoint) -> None:
     """Under every server each event arrives before the server has stopped."""
     with server(name, tmp_path, endpoint.url) as (process, url):
@@ -89,7 +89,7 @@ def test_server(name: str, tmp_path: Path, endpoint: FaultEndpoint) -> None:
     assert (ids - set(endpoint.events), seconds < STOP_SECONDS) == (set(), True)
 
 
-@pytest.mark.parametrize("name", ["recycled", "gevent"])
+@pytest.mark.parametrize("name", ["recycled", "gevent", "uvicorn"])
 def test_server_under_a_black_hole(name: str, tmp_path: Path, endpoint: FaultEndpoint) -> None:
     """While CloudWatch swallows everything the site answers, stops in time, and keeps each event."""
     endpoint.mode = "hang"
@@ -101,19 +101,6 @@ def test_server_under_a_black_hole(name: str, tmp_path: Path, endpoint: FaultEnd
             slowest = max(slowest, time.monotonic() - begun)
         seconds = stop(process)
     assert (ids - set(kept_ids(tmp_path)), seconds < STOP_SECONDS, slowest < 15) == (set(), True, True)
-
-
-def test_uvicorn(tmp_path: Path, endpoint: FaultEndpoint) -> None:
-    """
-    Under uvicorn each event arrives within the interval.
-
-    At SIGTERM uvicorn raises the signal again once it has shut down, so its workers die without atexit: what is younger
-    than the interval is lost, as with SIGKILL. The shipper loses nothing there.
-    """
-    with server("uvicorn", tmp_path, endpoint.url) as (process, url):
-        ids = {attempt(url) for _ in range(REQUESTS)}
-        assert wait_until(lambda: ids <= set(endpoint.events), 5)
-        stop(process)
 
 
 def test_celery(tmp_path: Path, endpoint: FaultEndpoint) -> None:
