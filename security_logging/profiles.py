@@ -80,7 +80,7 @@ def _add(parts: Parts, plan: Plan, profile: str, stream: str) -> str:
 
 
 def _is_of_use(filter_name: str, formatter: str) -> bool:
-    """Tell whether the filter changes what the formatter writes: the line has no context, and no access log is in it."""
+    """Tell whether the filter changes what the formatter writes: the line has no context, and it has no access log."""
     return filter_name == RATE or formatter != "security_file"
 
 

@@ -13,6 +13,7 @@ from security_logging.formatters import ConsoleFormatter, ECSFormatter, Security
 from security_logging.log_checks import handlers_of
 
 LINE, JSON, CONSOLE, OTHER = "line", "json", "console", "other"
+_WATCH = "security_logging.django_records"
 _FORMATS = {SecurityLineFormatter: LINE, ECSFormatter: JSON, ConsoleFormatter: CONSOLE}
 
 
@@ -33,7 +34,12 @@ class Sink:
     @property
     def name(self) -> str:
         """Return what to call it: the handler's name in LOGGING, or its class."""
-        return self.handler.get_name() or type(self.handler).__name__
+        return self.handler.get_name() or self.kind
+
+    @property
+    def kind(self) -> str:
+        """Return the name of the handler's class."""
+        return type(self.handler).__name__
 
     @property
     def is_readable(self) -> bool:
@@ -47,7 +53,16 @@ def sinks() -> list[Sink]:
     for event_class in EVENT_CLASSES:
         for handler in handlers_of(logger_of(event_class)):
             reached.setdefault(handler, []).append(event_class)
-    return [Sink(handler, _path(handler), _format(handler), tuple(classes)) for handler, classes in reached.items()]
+    return [_sink(handler, *classes) for handler, classes in reached.items()]
+
+
+def other_sinks() -> Iterator[tuple[logging.Logger, Sink]]:
+    """Yield every other logger that has handlers of its own with each of them, the root logger last."""
+    known = logging.root.manager.loggerDict
+    loggers = [logging.getLogger(name) for name in sorted(known) if isinstance(known[name], logging.Logger)]
+    for logger in (*loggers, logging.root):
+        if not f"{logger.name}.".startswith(f"{conf.LOGGER_NAME}."):
+            yield from ((logger, _sink(handler)) for handler in logger.handlers if _keeps(handler))
 
 
 def logger_of(event_class: str) -> logging.Logger:
@@ -59,6 +74,15 @@ def readable_files() -> Iterator[Path]:
     """Yield the files from which events can be read back, those in text first: they are what Fail2ban reads."""
     found = [sink for sink in sinks() if sink.is_readable]
     yield from (sink.path for sink in sorted(found, key=lambda sink: sink.format != LINE) if sink.path)
+
+
+def _keeps(handler: logging.Handler) -> bool:
+    """Tell whether records go anywhere there; our own watch on Django's records keeps none."""
+    return not isinstance(handler, logging.NullHandler) and type(handler).__module__ != _WATCH
+
+
+def _sink(handler: logging.Handler, *classes: str) -> Sink:
+    return Sink(handler, _path(handler), _format(handler), classes)
 
 
 def _path(handler: logging.Handler) -> Path | None:

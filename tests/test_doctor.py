@@ -20,7 +20,7 @@ from django.test import override_settings
 
 from fail2ban_server import PrivateFail2ban, short_directory, write_config
 from patient import Patient, healthy
-from security_logging.doctor import address_report, blind_spots, examination, history, jails, probe, shipping
+from security_logging.doctor import address_report, blind_spots, examination, history, jails, probe, report, shipping
 from security_logging.doctor.findings import Chapter, Finding, Level, exit_status
 from security_logging.event_types import WRONG_ADDRESS_SUSPECTED
 from security_logging.events import SecurityEvent
@@ -540,3 +540,14 @@ def test_real_fail2ban(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("jail", f"The jail django-probe reads {patient.log}, bans after 3 failures, 0 banned now."),
         ("jail.no_action", "The jail django-probe has no action: it counts and bans nobody."),
     ]
+
+
+@pytest.mark.parametrize("width", [0, 40])
+def test_width(width: int) -> None:
+    """In a terminal messages are wrapped behind their mark; a hint stays whole, so that its command can be copied."""
+    hint = "Create it: install -m 0640 -o www-data /dev/null /var/log/django/security.log"
+    found = Finding("file.missing", Level.WARNING, "/var/log/django/security.log does not exist yet; so be it.", hint)
+    text = report.as_text([Chapter("Files", (found,))], lambda _code, words: words, width)
+    message = ["  !! /var/log/django/security.log does not exist yet; so be it."]
+    wrapped = ["  !! /var/log/django/security.log does", "     not exist yet; so be it."]
+    assert text.splitlines()[1:-2] == [*(wrapped if width else message), f"     {hint}"]

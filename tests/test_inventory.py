@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.test import override_settings
+from django.utils.log import AdminEmailHandler
 
 from patient import healthy
 from security_logging.doctor import inventory, report
 from security_logging.events import event_types
 from security_logging.formatters import ECSFormatter
+from security_logging.handlers import SecurityFileHandler
 from security_logging.sinks import Sink
 
 SHIPPED = Path(__file__).parent.parent / "deploy" / "logrotate.d"
@@ -27,6 +30,11 @@ def logrotate(directory: Path, paths: str, *rules: str) -> Path:
     (where / "site").write_text("# { a comment }\n" + paths + " {\n" + "\n".join(rules) + "\n}\n")
     (where / "broken").mkdir()
     return where
+
+
+def of_events(where: Path) -> list[inventory.Row]:
+    """Return the rows of the event types."""
+    return [row for row in inventory.rows(where) if row.event_class != "-"]
 
 
 def nameless(path: Path) -> str:
@@ -48,7 +56,7 @@ def test_retention(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: tuple
     """How long a file is kept is read from logrotate's configuration."""
     with healthy(tmp_path, monkeypatch) as patient:
         where = logrotate(tmp_path, f"/var/log/other.log {patient.log.parent}/*.log", *rules)
-        assert {row.retention for row in inventory.rows(where)} == {expected}
+        assert {row.retention for row in of_events(where)} == {expected}
 
 
 def test_retention_as_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,9 +70,7 @@ def test_no_rotation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that nothing rotates grows for ever; where there is no logrotate nobody knows."""
     with healthy(tmp_path, monkeypatch):
         where = logrotate(tmp_path, "/var/log/other.log", "daily")
-        kept = {row.retention for row in inventory.rows(where)} | {
-            row.retention for row in inventory.rows(tmp_path / "x")
-        }
+        kept = {row.retention for row in (*of_events(where), *of_events(tmp_path / "x"))}
     assert kept == {"for ever, nothing rotates it", "not known here"}
 
 
@@ -76,7 +82,7 @@ def test_each_type_once_for_each_sink(tmp_path: Path, monkeypatch: pytest.Monkey
         alarms.setLevel("ERROR")
         alarms.set_name("alarms")
         patient.logger.addHandler(alarms)
-        rows = inventory.rows(tmp_path / "x")
+        rows = of_events(tmp_path / "x")
     assert [row.event for row in rows if row.sink == "SecurityFileHandler"] == [kind.name for kind in event_types()]
     assert [(row.event, row.format, row.place) for row in rows if row.sink == "alarms"] == [
         ("logging_degraded", "json", "StreamHandler"),
@@ -90,6 +96,41 @@ def test_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         patient.logger.setLevel("WARNING")
         nowhere = {row.event for row in inventory.rows(tmp_path / "x") if row.sink == "none"}
     assert (len(nowhere) > 5, {"probe", "login", "login_failed"} & nowhere) == (True, {"probe", "login"})
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[logging.Logger]:
+    """Yield a logger of the site's own that writes a file and mails errors."""
+    logger = logging.getLogger("shop.payments")
+    handlers: list[logging.Handler] = [SecurityFileHandler(tmp_path / "payments.log"), AdminEmailHandler()]
+    handlers[1].setLevel("ERROR")
+    logger.handlers, logger.level = [*handlers, logging.NullHandler()], logging.INFO
+    yield logger
+    for handler in handlers:
+        handler.close()
+
+
+def test_other_layers(tmp_path: Path, shop: logging.Logger) -> None:
+    """What is no security event is told by logger: its level, where it goes and what for."""
+    rows = [row for row in inventory.rows(tmp_path / "x") if row.event == "shop.payments.*"]
+    assert [(row.level, row.place, row.use, row.retention) for row in rows] == [
+        ("INFO", str(tmp_path / "payments.log"), "people", "not known here"),
+        ("ERROR", "AdminEmailHandler", "people, by mail", "as the mailboxes do"),
+    ]
+
+
+def test_own_watch(tmp_path: Path) -> None:
+    """Our own watch on Django's records is no place where records go, and a security logger is no other layer."""
+    rows = [row for row in inventory.rows(tmp_path / "x") if row.event_class == "-"]
+    assert [row for row in rows if row.event.startswith(("django.security", "security."))] == []
+
+
+def test_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no logger names goes where the root logger leads."""
+    kept = [row.retention for row in inventory.rows(tmp_path / "x") if row.event == "all others"]
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers, logging.StreamHandler(io.StringIO())])
+    more = [row.retention for row in inventory.rows(tmp_path / "x") if row.event == "all others"]
+    assert more == [*kept, "as whatever keeps standard error says"]
 
 
 def test_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,5 +152,6 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         call_command("security_doctor", "--inventory", stdout=table)
         call_command("security_doctor", "--inventory", "--json", stdout=data)
     rows = json.loads(data.getvalue())
-    assert len(table.getvalue().splitlines()) == len(rows) + 2 == len(event_types()) + 2
+    assert len(table.getvalue().splitlines()) == len(rows) + 2
+    assert sum(row["event_class"] != "-" for row in rows) == len(event_types())
     assert [name for name in report._COLUMNS if name not in rows[0]] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Sequence
 
 from security_logging.doctor.findings import Chapter, Level, exit_status
@@ -16,22 +17,35 @@ _VERDICTS = (
     "It works; the warnings (!!) say what could be better.",
     "Events are lost, or the wrong address could be banned: see the errors (XX).",
 )
-_COLUMNS = ("event", "sink", "place", "format", "access", "retention", "counted")
+_COLUMNS = ("event", "sink", "place", "format", "use", "counted", "access", "retention")
+
+_INDENT = "\n     "
 
 Paint = Callable[[str, str], str]  # of a colour's ANSI code and a text
 
 
-def as_text(chapters: Sequence[Chapter], paint: Paint) -> str:
-    """Return the findings by chapter, each on a line, with what to do below it."""
+def as_text(chapters: Sequence[Chapter], paint: Paint, width: int = 0) -> str:
+    """
+    Return the findings by chapter, each on a line, with what to do below it.
+
+    `width` is that of the terminal, 0 for none: messages are wrapped to it. What to do is not, so that a command in it
+    can be copied.
+    """
     lines: list[str] = []
     for chapter in chapters:
         lines.append(paint("1", chapter.title))
         for finding in chapter.findings:
             code, mark = _MARKS[finding.level]
-            lines.append(f"  {paint(code, mark)} {visible(finding.message)}")
+            message = visible(finding.message)
+            lines.append(f"  {paint(code, mark)} {_INDENT.join(_wrapped(message, width))}")
             if finding.hint:
-                lines.append(f"     {paint('2', visible(finding.hint))}")
+                lines.append(f"{_INDENT[1:]}{paint('2', visible(finding.hint))}")
     return "\n".join([*lines, "", _VERDICTS[exit_status(chapters)]])
+
+
+def _wrapped(message: str, width: int) -> list[str]:
+    room = width - len(_INDENT)
+    return textwrap.wrap(message, room, break_long_words=False, break_on_hyphens=False) if room > 0 else [message]
 
 
 def as_json(chapters: Sequence[Chapter]) -> str:

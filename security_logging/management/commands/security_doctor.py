@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             return
         chapters = examine(write=not options["no_write"])
         wants_color = options["force_color"] or (self.stdout.isatty() and not os.environ.get("NO_COLOR"))
-        painter = ConsoleFormatter(color=wants_color and not options["no_color"])
-        self.stdout.write(report.as_json(chapters) if options["json"] else report.as_text(chapters, painter.paint))
+        paint = ConsoleFormatter(color=wants_color and not options["no_color"]).paint
+        width = shutil.get_terminal_size().columns if self.stdout.isatty() else 0
+        self.stdout.write(report.as_json(chapters) if options["json"] else report.as_text(chapters, paint, width))
         sys.exit(exit_status(chapters))
