@@ -139,9 +139,8 @@ def normalise(field: Field, value: object) -> Value:
     return value if type(value) is str and field.as_it_is.fullmatch(value) else field.made_fit(value)
 
 
-def escape(text: str) -> str:
-    """Return the text as an ASCII JSON string with its quotes; every control character and line end is escaped."""
-    return encode_basestring_ascii(text)
+# The text as an ASCII JSON string with its quotes; every control character and line end is escaped (RFC 8259).
+escape: Callable[[str], str] = encode_basestring_ascii
 
 
 def clip(text: str, room: int, limit: int = TEXT_LIMIT) -> str:

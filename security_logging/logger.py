@@ -93,7 +93,9 @@ def plain_request(request: object) -> HttpRequest | None:
 
     None for what is no request, such as the context that a GraphQL library passes on in its place.
     """
-    inner = request if isinstance(request, HttpRequest) else getattr(request, "_request", request)
+    if isinstance(request, HttpRequest):
+        return request
+    inner = getattr(request, "_request", request)
     return cast("HttpRequest", inner) if hasattr(inner, "META") else None
 
 
