@@ -11,6 +11,8 @@ from demonstration.clients import Visitor
 VISITOR = "198.51.100.23"
 IPV6_VISITOR = "2001:db8:5::23"
 ATTACKER = "203.0.113.66"
+TOOL = "203.0.113.77"
+THIEF = "203.0.113.88"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Cast:
         self.visitor = Visitor(VISITOR, port)
         self.ipv6_visitor = Visitor(IPV6_VISITOR, port)
         self.attacker = Visitor(ATTACKER, port, dict(FORGED_HEADERS))
+        self.tool = Visitor(TOOL, port)
+        self.thief = Visitor(THIEF, port)
 
     @property
     def people(self) -> tuple[Person, ...]:

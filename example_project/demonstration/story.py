@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Iterator
 from functools import partial
 
-from demonstration.cast import ATTACKER, HOSTILE_NAMES, IPV6_VISITOR, VISITOR
+from demonstration.cast import ATTACKER, HOSTILE_NAMES, IPV6_VISITOR, THIEF, TOOL, VISITOR
 from demonstration.cloudwatch import missing
-from demonstration.fail2ban import JAILS
+from demonstration.fail2ban import JAILS, LIMIT
 from demonstration.stage import Stage
 from demonstration.steps import Finding, Step
 from security_logging.events import SecurityEvent
@@ -99,6 +99,34 @@ def unban(stage: Stage) -> Iterator[Finding]:
     yield Finding("attacker at /", 200, _status_after_reload(stage, 200))
 
 
+def blind_tool(stage: Stage) -> Iterator[Finding]:
+    """A tool that knows nothing of CSRF is caught, although Django never looks at its passwords."""
+    stage.narrator.say(f"{TOOL} runs a tool that posts passwords and fetches no form. Django's signals see nothing.")
+    guesses = [{"username": "admin", "password": f"guess{number}"} for number in range(LIMIT)]
+    answers = [stage.cast.tool.post("/admin/login/", guess).status for guess in guesses]
+    yield Finding("answers", [403] * LIMIT, answers)
+    stage.show_log()
+    reasons = [event.fields["reason"] for event in stage.log.failures(TOOL)]
+    yield Finding("attempts in the log", ["csrf"] * LIMIT, reasons)
+    for jail in JAILS:
+        yield Finding(f"banned by {jail}", [TOOL], stage.wait_for(partial(stage.fail2ban.banned, jail), [TOOL]))
+
+
+def stolen_password(stage: Stage) -> Iterator[Finding]:
+    """Somebody has maren's password and tries it at the admin, where she may not go."""
+    stage.narrator.say(f"{THIEF} has maren's password. The admin refuses her, and Django's signals are silent again.")
+    maren, thief = stage.cast.maren, stage.cast.thief
+    yield Finding("at the admin", 200, thief.log_in("/admin/login/", maren.username, maren.password).status)
+    stage.show_log()
+    told = [f"{event.fields['user']} {event.fields['reason']}" for event in stage.log.failures(THIEF)]
+    yield Finding("the log on it", [f"{maren.username} not_staff"], told)
+    yield Finding("at the site", 302, thief.log_in("/login/", maren.username, maren.password).status)
+    yield Finding("and from there to the admin", 302, thief.get("/admin/").status)
+    stage.show_log()
+    logged = [event.type.name for event in stage.log.events if event.address == THIEF]
+    yield Finding("all that the log has on it", ["login_failed", "login", "permission_denied"], logged)
+
+
 def clean_up(stage: Stage) -> Iterator[Finding]:
     """Stop what was started, remove what was written."""
     stage.close()
@@ -144,6 +172,8 @@ STORY = (
     Step("ban", "Fail2ban bans the attacker", ban),
     Step("shut_out", "The attacker is out, the visitors are in", shut_out),
     Step("unban", "The ban is lifted", unban),
+    Step("blind_tool", "A tool that knows nothing of CSRF is caught", blind_tool),
+    Step("stolen_password", "A stolen password is tried at the admin", stolen_password),
     Step("drill", "An incident drill is rehearsed", drill),
     Step("cloudwatch", "CloudWatch tells the same story", cloudwatch),
 )

@@ -123,6 +123,21 @@ def test_missing_moto_is_said() -> None:
     assert (result.returncode, "CloudWatch: left out, no_such_package not installed" in result.stdout) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        (r"login_failed +203\.0\.113\.77 +admin csrf", 5),
+        (r"login_failed +203\.0\.113\.88 +admin not_staff", 1),
+        (r"permission_denied +203\.0\.113\.88 +admin not_staff", 1),
+    ],
+    ids=["tool without CSRF token", "user who is not staff", "page for the staff"],
+)
+def test_story_shows_what_no_signal_tells(demo: tuple[int, Summary, str], line: str, count: int) -> None:
+    """The story shows the attempts of which Django sends no signal."""
+    _status, _summary, story = demo
+    assert len(re.findall(line, story)) == count
+
+
 def test_story_cannot_steer_the_terminal(demo: tuple[int, Summary, str]) -> None:
     """The escape sequences of a hostile user name do not reach the terminal."""
     _status, _summary, story = demo
