@@ -42,8 +42,8 @@ venv: $(VENV)/.tools-installed ## Make .venv with the newest Python here and eve
 system-packages: ## Install Fail2ban, nginx and what else the tests drive (Debian, Ubuntu).
 	@scripts/install_system_packages.sh $(OPTIONAL)
 
-test-packages: ## The same, and what attacks the site in the tests: hydra and Chromium.
-	@scripts/install_system_packages.sh $(OPTIONAL) --with-attackers
+test-packages: ## The same, and what only the tests need: hydra, Chromium, debootstrap, a journal.
+	@scripts/install_system_packages.sh $(OPTIONAL) --for-tests
 
 wheel: $(VENV)/.wheel-installed ## Build the wheel and install it into .venv.
 
@@ -60,7 +60,7 @@ check: test-packages wheel ## What CI runs: lint, types, generated files, tests 
 test-all: system-packages venv ## Run the tests on every supported Django and Python found here.
 	$(BIN)/tox $(TOX) --discover $$(scripts/find_pythons.sh) -- $(ARGS)
 
-test-fail2ban-matrix: wheel ## Run the tests of Fail2ban against its versions in Debian and Ubuntu (root); SUITES="sid ...".
+test-fail2ban-matrix: test-packages wheel ## Run the tests of Fail2ban against its versions in Debian and Ubuntu (root); SUITES="sid ...".
 	scripts/test_fail2ban_matrix.sh $(BIN)/pytest $(SUITES)
 
 test-suites: wheel ## Run the tests of Django and django-axes with our app installed; five minutes.

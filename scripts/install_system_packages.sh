@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Install the Debian or Ubuntu packages that the tests and the demo drive, and start none of their services.
 #
-# Usage: scripts/install_system_packages.sh [--optional] [--with-attackers] [PACKAGE ...]
+# Usage: scripts/install_system_packages.sh [--optional] [--for-tests] [PACKAGE ...]
 #
 # Without PACKAGE: everything that `make test` and `make demo` need. Does nothing where all are installed.
-# --with-attackers: a browser and a brute-force tool too, 300 MB that only the tests need.
+# --for-tests: a browser, a brute-force tool and so on too, 350 MB that only the tests need.
 # --optional: where they cannot be installed (no apt, no root), say what is missing and succeed all the same.
 set -euo pipefail
 
@@ -16,9 +16,11 @@ readonly DEFAULT_PACKAGES=(
   logrotate                    # the log is renamed under running workers
   rsyslog                      # reads our syslog messages; only started by the tests, on ports of their own
 )
-readonly ATTACKERS=(
+readonly TEST_PACKAGES=(
   hydra                        # guesses passwords, and knows nothing of CSRF
   chromium                     # visits a hostile page
+  debootstrap                  # roots with other versions of Fail2ban
+  systemd-journal-remote       # writes a journal without a running systemd
 )
 # Package scripts ask this program before they start a service; 101 means no. See invoke-rc.d(8).
 readonly POLICY=/usr/sbin/policy-rc.d
@@ -27,8 +29,8 @@ readonly LOCK=/run/lock/security-logging-packages
 
 optional=false
 [ "${1:-}" = "--optional" ] && { optional=true; shift; }
-with_attackers=false
-[ "${1:-}" = "--with-attackers" ] && { with_attackers=true; shift; }
+for_tests=false
+[ "${1:-}" = "--for-tests" ] && { for_tests=true; shift; }
 
 is_installed() {
   [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]
@@ -81,15 +83,15 @@ apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 --no-install-recomme
 '
 
 # Ubuntu has no chromium but a snap, which does not run everywhere.
-attackers() {
-  if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then echo "${ATTACKERS[@]}"; else echo "${ATTACKERS[@]/chromium/}"; fi
+test_packages() {
+  if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then echo "${TEST_PACKAGES[@]}"; else echo "${TEST_PACKAGES[@]/chromium/}"; fi
 }
 
 main() {
   [ "$#" -gt 0 ] || set -- "${DEFAULT_PACKAGES[@]}"
-  if "$with_attackers"; then
+  if "$for_tests"; then
     local wanted
-    read -ra wanted <<<"$(attackers)"
+    read -ra wanted <<<"$(test_packages)"
     set -- "$@" "${wanted[@]}"
   fi
   command -v apt-get >/dev/null || give_up "This is not Debian or Ubuntu." "$*"
