@@ -76,12 +76,14 @@ class NetworkSet:
         networks = tuple(networks)
         four = collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
         six = collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
-        self._ranges = {4: _first_and_last(four), 6: _first_and_last(six)}
+        self._ranges = {IPv4Address: _first_and_last(four), IPv6Address: _first_and_last(six)}
 
     def __contains__(self, address: Address) -> bool:
         """Tell whether one of the networks holds the address."""
+        first, last = self._ranges[type(address)]
+        if not first:
+            return False
         number = int(address)
-        first, last = self._ranges[address.version]
         position = bisect_right(first, number) - 1
         return position >= 0 and number <= last[position]
 
@@ -138,8 +140,8 @@ _WHEN_LISTED = network_set(tuple(network for network, _ in BANNABLE_WHEN_LISTED)
 
 # Here a /64 holds the clients of everybody: in a NAT64 network (RFC 6052) the whole of IPv4, in Teredo (RFC 4380) all
 # users of one relay server.
-_NAT64 = IPv6Network("64:ff9b::/96")
-_ONE_BY_ONE = NetworkSet((_NAT64, IPv6Network("2001::/32")))
+_NAT64 = network_set(("64:ff9b::/96",))
+_ONE_BY_ONE = network_set(("64:ff9b::/96", "2001::/32"))
 
 
 def is_bannable(address: Address, listed: NetworkSet, trusted: NetworkSet) -> bool:
@@ -184,6 +186,6 @@ def holds(outer: Network, inner: Network) -> bool:
     """Tell whether all addresses of the inner network are in the outer one; never for different families."""
     return (
         outer.version == inner.version
-        and outer.network_address <= inner.network_address
-        and outer.broadcast_address >= inner.broadcast_address
+        and int(outer.network_address) <= int(inner.network_address)
+        and int(outer.broadcast_address) >= int(inner.broadcast_address)
     )

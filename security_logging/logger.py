@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import cast
 
 from django.http import HttpRequest
@@ -22,6 +23,7 @@ from security_logging.reports import attempt, report
 from security_logging.signals import security_event
 
 flood_control = Flood()
+_logger = lru_cache(maxsize=64)(logging.getLogger)  # without its lock, which every logger of the process waits for
 
 
 def log_event(
@@ -100,7 +102,7 @@ def plain_request(request: object) -> HttpRequest | None:
 
 
 def _write(event: SecurityEvent, request: HttpRequest | None) -> None:
-    logger = logging.getLogger(f"{conf.LOGGER_NAME}.{event.type.event_class}")
+    logger = _logger(f"{conf.LOGGER_NAME}.{event.type.event_class}")
     if logger.isEnabledFor(event.type.level):
         # Made by hand: the search for the caller, which is always this line, takes as long as the line's rendering.
         message = line_format.render_message(event)
