@@ -84,17 +84,17 @@ def test_alert_command_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """Yield what CloudWatch is asked; it has the event e1 alone."""
+    """Yield what CloudWatch is asked; it has the event e1 alone, on the second page of its answer."""
     asked: list[dict[str, Any]] = []
 
-    def filter_log_events(**arguments: Any) -> dict[str, Any]:
+    def paginate(**arguments: Any) -> Iterator[dict[str, Any]]:
         asked.append(arguments)
-        return {"events": [{}] if arguments["filterPattern"] == '"e1"' else []}
+        yield {"events": []}
+        yield {"events": [{}] if arguments["filterPattern"] == '"e1"' else []}
 
+    client = SimpleNamespace(get_paginator=lambda name: SimpleNamespace(paginate=paginate))
     answers = {
-        "security_logging.cloudwatch.credentials.connect": lambda service: SimpleNamespace(
-            filter_log_events=filter_log_events
-        ),
+        "security_logging.cloudwatch.credentials.connect": lambda service: client,
         "security_logging.cloudwatch.names.log_group": lambda: "/shop/production/security",
     }
     monkeypatch.setattr(live_module, "import_string", answers.__getitem__)

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from security_logging.fail2ban.client import Client
 from security_logging.sinks import readable_files, sinks
 
 _SECONDS = 30  # for the alert command
+_PAGES = 50  # of an answer of CloudWatch that are looked at
 
 
 @contextmanager
@@ -70,11 +72,12 @@ def _at_cloudwatch() -> Callable[[str], bool]:
     logs: Any = import_string("security_logging.cloudwatch.credentials.connect")("logs")
     group = import_string("security_logging.cloudwatch.names.log_group")()
     start = int((time.time() - 60) * 1000)
+    pages = logs.get_paginator("filter_log_events")  # a page may be empty although a later one is not
 
     def has(event_id: str) -> bool:
         time.sleep(1)  # FilterLogEvents allows few calls a second
-        found = logs.filter_log_events(logGroupName=group, filterPattern=f'"{event_id}"', startTime=start)
-        return bool(found["events"])
+        found = pages.paginate(logGroupName=group, filterPattern=f'"{event_id}"', startTime=start)
+        return any(page["events"] for page in islice(found, _PAGES))
 
     return has
 

@@ -1,0 +1,27 @@
+"""What a live drill asks CloudWatch, asked of one that we have not written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from security_logging.drill import live
+from security_logging.ecs import render_json
+from security_logging.event_types import LOGIN_FAILED
+from security_logging.events import make_event
+
+pytestmark = pytest.mark.end_to_end
+
+
+def test_look_for_an_event(logs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event that was shipped is found by its id among others, and one that was not is not."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    path = tmp_path / "security.json"
+    events = [make_event(LOGIN_FAILED, ip="203.0.113.7", user="alice") for _ in range(3)]
+    path.write_text("".join(f"{render_json(event)}\n" for event in events[:2]))
+    call_command("security_cloudwatch", "ship", f"--file={path}")
+    has = live._at_cloudwatch()
+    assert [has(event.id) for event in events] == [True, True, False]
