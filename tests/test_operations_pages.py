@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,24 +13,47 @@ import pytest
 from django.core.management import call_command, load_command_class
 
 from documented import blocks, page
-from security_logging.event_types import EVENT_TYPES
+from requires import require_program
+from security_logging.event_types import EVENT_TYPES, EventType
 from written_log import START, event, write
 
 PAGES = ("operations.md", "incident-response.md")
 _COMMAND = re.compile(r"python manage\.py (security_\w+[^`\n|>]*)")
 COMMANDS = sorted({found.strip().rstrip(".") for name in PAGES for found in _COMMAND.findall(page(name))})
-RUNBOOKS = set(re.findall(r"^### `(\w+)`$", page("incident-response.md"), re.MULTILINE))
+RUNBOOKS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", page("incident-response.md"), re.MULTILINE | re.DOTALL))
+JAILS = {"normal": "django-auth", "probe": "django-probe"}  # by what an event type is counted as
 
 
-@pytest.mark.parametrize("name", [kind.name for kind in EVENT_TYPES if kind.counted_as])
-def test_runbook_of_each_counted_event(name: str) -> None:
-    """Each event that Fail2ban counts has a runbook under its name."""
-    assert name in RUNBOOKS
+@pytest.mark.parametrize("kind", [kind for kind in EVENT_TYPES if kind.counted_as], ids=lambda kind: kind.name)
+def test_runbook_of_each_counted_event(kind: EventType) -> None:
+    """Each event that Fail2ban counts has a runbook under its name, which names the jail that counts it."""
+    assert f"`{JAILS[kind.counted_as or '']}`" in RUNBOOKS[kind.name]
 
 
-def test_runbooks_are_of_events() -> None:
-    """No runbook is of an event that does not exist."""
-    assert RUNBOOKS - {kind.name for kind in EVENT_TYPES} == set()
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_runbook(name: str) -> None:
+    """Each runbook is of an event that exists, begins with a severity, and has steps."""
+    text = RUNBOOKS[name]
+    assert name in {kind.name for kind in EVENT_TYPES}
+    assert (bool(re.match(r"\n\*Severity [1-4][. ]", text)), "\n1. " in text) == (True, True)
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-z]+_[a-z_]+)`", page("incident-response.md")))))
+def test_event_that_the_page_names(name: str) -> None:
+    """Each event and command that the page names exists."""
+    commands = {"security_" + found for found in ("doctor", "drill", "events", "fail2ban")}
+    assert name in {kind.name for kind in EVENT_TYPES} | commands
+
+
+def test_timer(tmp_path: Path) -> None:
+    """The units of the schedule are such that systemd understands, but for programs that are not here."""
+    require_program("systemd-analyze", "systemd")
+    for name, text in zip(("service", "timer"), blocks("incident-response.md", "ini"), strict=True):
+        (tmp_path / f"security-drill.{name}").write_text(text)
+    command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "security-drill.timer")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    told = [line for line in done.stderr.splitlines() if "security-drill" in line and "not executable" not in line]
+    assert told == []
 
 
 def test_four_exercises() -> None:
