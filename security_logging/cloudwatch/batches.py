@@ -34,15 +34,13 @@ def batches(events: Iterable[LogEvent]) -> Iterator[list[LogEvent]]:
     """
     batch: list[LogEvent] = []
     size = 0
+    latest = -1
     for event in sorted(events, key=itemgetter("timestamp")):
         needed = message_bytes(event["message"]) + EVENT_OVERHEAD
-        if batch and (
-            size + needed > MAX_BATCH_BYTES
-            or len(batch) == MAX_BATCH_EVENTS
-            or event["timestamp"] - batch[0]["timestamp"] > MAX_BATCH_SPAN
-        ):
-            yield batch
-            batch, size = [], 0
+        if size + needed > MAX_BATCH_BYTES or len(batch) == MAX_BATCH_EVENTS or event["timestamp"] > latest:
+            if batch:
+                yield batch
+            batch, size, latest = [], 0, event["timestamp"] + MAX_BATCH_SPAN
         batch.append(event)
         size += needed
     if batch:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from security_logging.cloudwatch import quick_put
 from security_logging.conf import conf
 
 # Django settings that many projects have, and the argument of boto3 that each stands for.
@@ -33,7 +34,10 @@ def connect(service: str = "logs", *, read_timeout: float = 5, attempts: int = 1
         parameter_validation=False,  # half of the time of a put, for events that are well-formed already
     )
     session = boto3.session.Session(**session_arguments())
-    return session.client(service, endpoint_url=endpoint_url(), config=config)
+    client = session.client(service, endpoint_url=endpoint_url(), config=config)
+    if service == "logs":
+        quick_put.install(client)
+    return client
 
 
 def session_arguments() -> dict[str, str]:
