@@ -497,7 +497,7 @@ def test_report_in_markdown() -> None:
         "",
         "| measured | seconds | target |",
         "| --- | --- | --- |",
-        "| time to log | 0.25 | 1 |",
+        "| time to log | 0.250 | 1 |",
         "",
         "| step | result | seconds |",
         "| --- | --- | --- |",

@@ -17,6 +17,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoDbBlocker
 
+import readme
 from drill_scene import LOGIN, result_of, scene, states
 from patient import healthy
 from requires import require_fail2ban
@@ -52,6 +53,16 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Djang
     with django_db_blocker.unblock():
         status, text = run("--rehearse", "--strict", "--json", "--report", path)
     return status, json.loads(text), path
+
+
+@pytest.mark.real_fail2ban
+def test_report_in_the_readme(rehearsed: tuple[int, Report, Path]) -> None:
+    """README.md shows lines of this report, but for how long things took."""
+    shown, real = (
+        re.sub(r"\d+\.\d+", "n", text).splitlines()
+        for text in (readme.output_of("security_drill"), rehearsed[2].with_suffix(".md").read_text())
+    )
+    assert ([line for line in shown if line not in real], len(shown)) == ([], 14)
 
 
 @pytest.mark.real_fail2ban

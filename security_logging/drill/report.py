@@ -42,7 +42,7 @@ def _times(outcome: Outcome) -> list[str]:
     lines = ["| measured | seconds | target |", "| --- | --- | --- |"]
     for name, label in _TIMES.items():
         if name in outcome.times:
-            lines.append(f"| {label} | {outcome.times[name]:.2f} | {outcome.targets[name]:g} |")
+            lines.append(f"| {label} | {outcome.times[name]:.3f} | {outcome.targets[name]:g} |")
     return [*lines, ""]
 
 
