@@ -23,8 +23,8 @@ def is_cross_site(request: HttpRequest) -> bool:
     meta = request.META
     if meta.get("HTTP_SEC_FETCH_SITE") in _OTHER_SITES:
         return True
-    sources = [meta[name] for name in ("HTTP_ORIGIN", "HTTP_REFERER") if meta.get(name)]
-    return any(_is_foreign(source, request) for source in sources)
+    origin, referer = meta.get("HTTP_ORIGIN", ""), meta.get("HTTP_REFERER", "")
+    return (bool(origin) and _is_foreign(origin, request)) or (bool(referer) and _is_foreign(referer, request))
 
 
 def is_sent_for_a_page(request: HttpRequest) -> bool:

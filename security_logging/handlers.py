@@ -73,7 +73,7 @@ class SecurityFileHandler(WatchedFileHandler):
             named = os.stat(self.baseFilename)  # noqa: PTH116 (at every line, and a Path costs more than the call)
         except OSError:
             return False
-        return (named.st_dev, named.st_ino) == (self.dev, self.ino) and self._is_ours()
+        return named.st_ino == self.ino and named.st_dev == self.dev and self._is_ours()
 
     def _is_ours(self) -> bool:
         """
@@ -86,7 +86,7 @@ class SecurityFileHandler(WatchedFileHandler):
             held = os.fstat(self.stream.fileno()) if self.stream else None
         except OSError:
             return False
-        return held is not None and (held.st_dev, held.st_ino) == (self.dev, self.ino)
+        return held is not None and held.st_ino == self.ino and held.st_dev == self.dev
 
     def _release(self) -> None:
         if self._is_ours():

@@ -22,9 +22,9 @@ def path_of(request: HttpRequest) -> str:
     A link to reset a password or to confirm an address is a password for as long as it is valid.
     """
     match, path = match_of(request), request.path.partition("?")[0]  # a library's copy may have the query in its path
-    if match is None:
+    captured: dict[str, object] | None = getattr(match, "captured_kwargs", None)
+    if match is None or not captured:
         return path
-    captured: dict[str, object] = getattr(match, "captured_kwargs", None) or {}
     for secret in (str(value) for name, value in captured.items() if _SECRET.search(name) and value not in (None, "")):
         if secret not in path:  # a converter has changed how it is written
             return f"/{match.route}"

@@ -32,9 +32,11 @@ def surface_of(request: HttpRequest) -> str:
     match = match_of(request)
     if match is None:
         return SITE
-    named = [conf.SURFACE_NAMESPACES[name] for name in match.namespaces if name in conf.SURFACE_NAMESPACES]
-    if named:
-        return named[-1]
+    if match.namespaces:
+        surfaces = conf.SURFACE_NAMESPACES
+        named = [surfaces[name] for name in match.namespaces if name in surfaces]
+        if named:
+            return named[-1]
     if "admin" in match.app_names:  # every AdminSite, whatever its own name is (AdminSite.urls)
         return ADMIN
     return API if _is_api_class(view_class_of(match)) else SITE
