@@ -62,10 +62,10 @@ def json_form() -> str:
 
 def _records() -> list[logging.LogRecord]:
     return [
-        _event("login_failed", 0, surface="admin"),
-        _event("login", 2),
-        _event("csrf_failed", 9),
-        _event("privileges_changed", 12),
+        _event("login_failed", 0, surface="admin", path="/admin/login/"),
+        _event("login", 2, status=302),
+        _event("csrf_failed", 9, path="/contact/", status=403),
+        _event("privileges_changed", 12, surface="admin", path="/admin/auth/user/8/change/"),
         _event("logging_degraded", 31),
         _record(
             38, logging.WARNING, "django.security.DisallowedHost", "Invalid HTTP_HOST header: 'x\n\x1b[2Jroot: ok'"
@@ -74,7 +74,7 @@ def _records() -> list[logging.LogRecord]:
     ]
 
 
-def _event(name: str, seconds: int, **fields: str) -> logging.LogRecord:
+def _event(name: str, seconds: int, **fields: str | int) -> logging.LogRecord:
     event = sample(events.get(name))
     event = replace(event, time=_START + timedelta(seconds=seconds), fields={**event.fields, **fields})
     message = render_message(event)
