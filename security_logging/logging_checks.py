@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from logging.config import dictConfig
+from logging.handlers import QueueHandler
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -21,8 +23,20 @@ _TOP = ("version", "formatters", "filters", "handlers", "loggers", "root", "incr
 _LOGGER = ("level", "handlers", "filters", "propagate")
 _FORMATTER = ("class", "format", "datefmt", "style", "validate", "defaults")
 _HANDLER = ("class", "()", "level", "formatter", "filters", ".")
+_QUEUE = ("handlers", "listener", "respect_handler_level")  # what dictConfig itself takes from Python 3.12 on
 _WEB_ROOTS = ("STATIC_ROOT", "MEDIA_ROOT", "STATICFILES_DIRS", "WHITENOISE_ROOT")
 _ROTATING = ("maxBytes", "when", "backupCount")  # arguments of handlers that rename their file
+
+
+def configure(logging: Mapping[str, Any]) -> None:
+    """
+    Configure logging as `logging.config.dictConfig` does, without the keys that a handler does not know.
+
+    For LOGGING_CONFIG. Python refuses such a key when Django is set up, before any check can run, and does not say
+    where it stands; so it is left out, and the system check E302 names it.
+    """
+    handlers = {name: _without_unknown(handler) for name, handler in logging.get("handlers", {}).items()}
+    dictConfig({**logging, "handlers": handlers})
 
 
 def findings(logging: object, settings_module: str | None = None) -> Iterator[Finding]:
@@ -47,9 +61,9 @@ def _unknown_keys(logging: Mapping[str, Any]) -> Iterator[tuple[str, Finding]]:
         if "()" not in formatter:
             yield from _unknown(f'LOGGING["formatters"][{name!r}]', formatter, _FORMATTER, "E301")
     for name, handler in _section(logging, "handlers"):
-        known = _arguments(handler.get("()", handler.get("class")))
+        known = _keys_of(handler)
         if known is not None:
-            yield from _unknown(f'LOGGING["handlers"][{name!r}]', handler, (*_HANDLER, *known), "E302")
+            yield from _unknown(f'LOGGING["handlers"][{name!r}]', handler, known, "E302")
 
 
 def _unknown(place: str, found: object, known: tuple[str, ...], number: str) -> Iterator[tuple[str, Finding]]:
@@ -60,8 +74,14 @@ def _unknown(place: str, found: object, known: tuple[str, ...], number: str) -> 
             yield str(key), Finding(number, f"{place} has a key that means nothing there: {key!r}", hint)
 
 
-def _arguments(factory: object) -> tuple[str, ...] | None:
-    """Return the arguments of a handler's class, None when it takes any or cannot be looked at."""
+def _without_unknown(handler: Any) -> Any:
+    known = _keys_of(handler) if isinstance(handler, Mapping) else None
+    return handler if known is None else {key: value for key, value in handler.items() if key in known}
+
+
+def _keys_of(handler: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the keys that a handler may have, None when it takes any or its class cannot be looked at."""
+    factory = handler.get("()", handler.get("class"))
     try:
         made_by: Any = import_string(factory) if isinstance(factory, str) else factory
         parameters = inspect.signature(made_by).parameters.values()
@@ -69,7 +89,8 @@ def _arguments(factory: object) -> tuple[str, ...] | None:
         return None
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
-    return tuple(parameter.name for parameter in parameters)
+    of_queue = _QUEUE if isinstance(made_by, type) and issubclass(made_by, QueueHandler) else ()
+    return (*_HANDLER, *of_queue, *(parameter.name for parameter in parameters))
 
 
 def _file_findings(logging: Mapping[str, Any]) -> Iterator[tuple[str, Finding]]:

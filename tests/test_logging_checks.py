@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from security_logging import logging_checks
 from security_logging.checks import check_logging
 from security_logging.log_checks import Finding
-from security_logging.logging_checks import findings
+from security_logging.logging_checks import configure, findings
 from security_logging.logging_config import build_logging
 from security_logging.profiles import PROFILES
 
@@ -104,6 +107,7 @@ def test_mistake(parts: dict[str, Any], number: str, message: str, hint: str) ->
         {"handlers": {"x": {"class": "logging.handlers.SMTPHandler", "mailhost": "h", "fromaddr": "a"}}},
         {"root": {"handlers": ["a"]}, "loggers": {"shop": {"handlers": ["a"], "propagate": False}}},
         {"root": {"handlers": ["a"]}, "loggers": {"shop": {"handlers": [logging.NullHandler()]}}},
+        {"handlers": {"x": {"class": "logging.handlers.QueueHandler", "handlers": ["y"], "listener": "z"}}},
         {"handlers": "nonsense", "loggers": {"shop": None}},
     ],
 )
@@ -272,3 +276,48 @@ def test_system_check(settings: Any) -> None:
 def test_test_project() -> None:
     """The test project's own LOGGING is fine."""
     assert check_logging() == []
+
+
+PROJECT = """
+import django
+from django.conf import settings
+
+settings.configure(
+    INSTALLED_APPS=["security_logging"],
+    MIDDLEWARE=["security_logging.middleware.SecurityLoggingMiddleware"],
+    LOGGING_CONFIG="security_logging.logging_checks.configure",
+    LOGGING={
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"console": {"class": "logging.StreamHandler", "leveel": "INFO"}},
+        "loggers": {"security": {"handlers": ["console"]}},
+    },
+)
+django.setup()
+from security_logging import log_event
+from security_logging import logging_checks
+from security_logging.checks import check_logging
+log_event("login_failed", ip="203.0.113.7")
+print([(message.id, message.hint) for message in check_logging()])
+"""
+
+
+def test_handler_with_an_unknown_key() -> None:
+    """With our LOGGING_CONFIG a site starts and logs although a handler has an unknown key; a check names it."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    run = subprocess.run(
+        [sys.executable, "-c", PROJECT], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout == "[('security_logging.E302', \"Did you mean 'level'?\")]\n"
+    assert "login_failed ip=203.0.113.7 " in run.stderr
+
+
+def test_configuration_that_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is right, or cannot be looked at, is handed on as it is, and nothing of the project's is changed."""
+    given: list[Any] = []
+    monkeypatch.setattr(logging_checks, "dictConfig", given.append)
+    config = {"version": 1, "handlers": {"x": {"class": "no.such.Handler", "anything": 1}, "y": None}}
+    configure(config)
+    configure({"version": 1, "incremental": True})
+    assert given == [config, {"version": 1, "incremental": True, "handlers": {}}]
