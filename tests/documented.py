@@ -29,6 +29,14 @@ def blocks(name: str, language: str) -> list[str]:
     return [body for found, body in _FENCE.findall(page(name)) if found == language]
 
 
+def under(name: str, heading: str, language: str) -> str:
+    """Return the one fenced block of that language in the section of that heading."""
+    section = re.split(r"^#+ ", page(name), flags=re.MULTILINE)
+    (text,) = [text for text in section if text.partition("\n")[0] == heading]
+    (found,) = [body for kind, body in _FENCE.findall(text) if kind == language]
+    return str(found)
+
+
 def shown(events: list[SecurityEvent]) -> str:
     """Return the lines of the events as a page shows them: with the same time, keys and identifiers everywhere."""
     return "".join(f"{_settled(line_format.render(event))}\n" for event in events)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import documented
 from fail2ban_server import SHIPPED, SYSTEM_PYTHON, PrivateFail2ban, run, short_directory, write_config
 from hostile_text import VICTIM
-from journal_files import UNIT, Journal, entry, forged, require_journal
+from journal_files import Journal, entry, forged, require_journal
 from log_records import event_record
 from random_events import as_network, expected, random_record
 from requires import require
@@ -30,8 +32,7 @@ maxretry = 3
 findtime = 600
 """
 ATTACKER = "203.0.113.7"
-# docs/proxies.md: whose word counts is the unit's, which no program can choose.
-MATCH = f"SYSLOG_IDENTIFIER=django-security _SYSTEMD_UNIT={UNIT}"
+MATCH = re.findall("journalmatch = (.*)", documented.under("proxies.md", "journald", "ini"))[0]
 FORGED_MESSAGE = f'login_failed ip={VICTIM} net={VICTIM} surface=admin reason=bad_credentials user="\n'.encode()
 # What other programs of the machine may send, and why it is nobody's failure.
 FORGERIES = {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import documented
 from fail2ban_server import PrivateFail2ban, copy_stock_config, drop_in, short_directory
-from network_namespaces import PORT, Network, network
-from requires import require_network_namespaces, require_program
+from network_namespaces import NOBODY, PORT, Network, container, network
+from requires import require, require_network_namespaces, require_program
 from security_logging.event_types import LOGIN_FAILED
 from security_logging.events import make_event
 from security_logging.line_format import render
@@ -46,6 +49,16 @@ def wires() -> Iterator[Network]:
     require_program("nft", "nftables")
     require_program("iptables", "iptables")
     with network() as found:
+        yield found
+
+
+@pytest.fixture
+def wires_of_nobody() -> Iterator[Network]:
+    """The same, made by a user without any rights, as `unshare -Urn` does; root becomes that user."""
+    require_network_namespaces()
+    who = NOBODY if os.geteuid() == 0 else ()
+    require(can_unshare_user(who), "user namespaces are not allowed here: kernel.unprivileged_userns_clone, AppArmor")
+    with network(who=who) as found:
         yield found
 
 
@@ -93,3 +106,63 @@ def test_rotating_network(wires: Network, firewall: str) -> None:
         fail2ban.unban("django", net)
         fail2ban.wait_for(lambda: wires.connect("fd99:0:1:1::5") == "open", "the way to open")
     assert (before, other) == ("open", "open")
+
+
+def test_without_root(wires_of_nobody: Network) -> None:
+    """A user without rights sees the same in a user namespace of its own: open, blocked, others open, open again."""
+    with short_directory() as directory:
+        prepared = start(directory, wires_of_nobody, "nftables", "ip")
+        if wires_of_nobody.who:
+            give_away(directory)
+        with prepared as fail2ban:
+            seen = [wires_of_nobody.connect("10.99.0.2")]
+            for _ in range(3):
+                fail(directory, "10.99.0.2", "10.99.0.2")
+            fail2ban.wait_for(lambda: wires_of_nobody.connect("10.99.0.2") == "blocked", "the block")
+            seen += [wires_of_nobody.connect("10.99.0.2"), wires_of_nobody.connect("10.99.0.3")]
+            fail2ban.unban("django", "10.99.0.2")
+            fail2ban.wait_for(lambda: wires_of_nobody.connect("10.99.0.2") == "open", "the way to open")
+    assert seen == ["open", "blocked", "open"]
+
+
+def give_away(directory: Path) -> None:
+    """Let nobody own a directory and all that is in it."""
+    for path in (directory, *directory.rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+
+
+def can_unshare_user(who: tuple[str, ...]) -> bool:
+    """Tell whether that user may make a user namespace."""
+    words = [*who, "unshare", "--user", "--map-root-user", "--net", "true"]
+    return subprocess.run(words, capture_output=True, check=False, timeout=10).returncode == 0
+
+
+DOCKER = """
+[sshd]
+enabled = false
+[django-auth]
+enabled = true
+filter = django-security
+maxretry = 3
+backend = polling
+logpath = {0}/security.log
+{1}
+"""
+
+
+def test_published_port_of_a_container(wires: Network) -> None:
+    """What docs/proxies.md says for Docker stops a client on the way to the container, and nobody else."""
+    action = documented.under("proxies.md", "Docker, a published port", "ini").partition("[django-auth]\n")[2]
+    with short_directory() as directory, container(wires):
+        copy_stock_config(directory, DOCKER.format(directory, action))
+        drop_in(directory, "filter.d")
+        (directory / "security.log").touch()
+        with PrivateFail2ban(directory, prefix=wires.in_server()) as fail2ban:
+            seen = [wires.connect("10.99.0.2", 80)]
+            for _ in range(3):
+                fail(directory, "10.99.0.2", "10.99.0.2")
+            fail2ban.wait_for(lambda: wires.connect("10.99.0.2", 80) == "blocked", "the block")
+            seen += [wires.connect("10.99.0.2", 80), wires.connect("10.99.0.3", 80)]
+            fail2ban.unban("django-auth", "10.99.0.2")
+            fail2ban.wait_for(lambda: wires.connect("10.99.0.2", 80) == "open", "the way to open")
+    assert seen == ["open", "blocked", "open"]

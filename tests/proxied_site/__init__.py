@@ -1,0 +1,1 @@
+"""A site with one login page that is served as docs/proxies.md says."""
