@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from security_logging.address_checks import Problem
 from security_logging.bait_paths import shipped
 from security_logging.conf import Settings, conf
-from security_logging.unsignalled import NEEDS_MIDDLEWARE
+from security_logging.missing_events import told
 
 MIDDLEWARE = "security_logging.middleware.SecurityLoggingMiddleware"
 FEWEST_LINES = 5  # of one address that a jail may have to see; the shipped ones ban after three to five
@@ -42,7 +42,7 @@ def middleware_problems(middleware: Sequence[str]) -> list[Problem]:
     """Check that SecurityLoggingMiddleware is in MIDDLEWARE; what else will be missing is said one by one."""
     if _place(middleware, MIDDLEWARE) is not None:
         return []
-    missed = "; ".join((*NEEDS_MIDDLEWARE, "the address where code calls authenticate() without the request"))
+    missed = "; ".join(told())
     hint = f'Write it first: MIDDLEWARE = ["{MIDDLEWARE}", ...].'
     return [Problem(f"lacks {MIDDLEWARE}, so the log will miss", missed, hint, is_error=False)]
 

@@ -27,18 +27,6 @@ if TYPE_CHECKING:
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, 9.2.1: they ask for nothing to be done
 
-# What is missing from the log without the middleware: event and reason, for the system check.
-NEEDS_MIDDLEWARE = (
-    "login_failed (reason empty, rejected_by_form, not_staff, inactive and not_allowed)",
-    "crosssite_request (reason empty and rejected_by_form)",
-    "password_reset_requested",
-    "password_reset_completed",
-    "password_changed",
-    "password_change_failed",
-    "permission_denied (of a user who is sent back to the login page)",
-    "untrusted_forwarding",
-)
-
 _OUTCOMES: dict[AccountView, Callable[[HttpRequest, HttpResponseBase], None]] = {
     AccountView.LOGIN: log_login_attempt,
     AccountView.RESET_REQUEST: log_reset_request,

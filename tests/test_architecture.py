@@ -113,7 +113,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "sentry": (VOCABULARY | {"formatters"}, {"sentry_sdk"}),
     "memory": (set(), set()),
     "celery": ({"log_filters", "memory", "startup"}, DJANGO | {"celery"}),
-    "request_checks": ({"address_checks", "bait_paths", "conf", "unsignalled"}, DJANGO),
+    "missing_events": (set(), DJANGO),
+    "request_checks": ({"address_checks", "bait_paths", "conf", "missing_events"}, DJANGO),
     "checks": (
         VOCABULARY
         | {"address_checks", "conf", "event_checks", "log_checks", "logging_checks", "request_checks", "surface"}
@@ -134,8 +135,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     # Looks at everything, and asks the optional parts only where they are used.
     "doctor": (
         VOCABULARY
-        | {"addresses", "client_ip", "conf", "fail2ban", "logger", "proxies", "reading", "records"}
-        | {"request_checks", "sinks", "unsignalled"},
+        | {"addresses", "client_ip", "conf", "fail2ban", "logger", "missing_events", "proxies", "reading", "records"}
+        | {"request_checks", "sinks"},
         DJANGO,
     ),
     # Attacks the site as a client would, and watches what becomes of it.

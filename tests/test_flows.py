@@ -24,8 +24,8 @@ from django.utils.timezone import now
 
 from security_logging.events import SecurityEvent
 from security_logging.line_format import render_message
+from security_logging.missing_events import MISSING
 from security_logging.testing import capture_events
-from security_logging.unsignalled import NEEDS_MIDDLEWARE
 
 FLOWS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "vectors" / "flows.json").read_text("utf-8"))
 ADDRESS = "203.0.113.7"
@@ -82,18 +82,23 @@ def test_without_the_middleware(flow: dict[str, Any], people: dict[str, User]) -
 
 
 def test_missing_without_the_middleware() -> None:
-    """The system check names exactly the events that are missing without the middleware."""
-    gone = {line for flow in FLOWS if not _without(flow) for line in flow["lines"]}
-    told = " ".join(NEEDS_MIDDLEWARE)
-    assert {line.split()[0] for line in gone} == set(re.findall(r"[a-z_]+", re.sub(r"\(.*?\)", "", told)))
+    """The system check names exactly the events and reasons that the flows lose without the middleware."""
+    lost = {pair for flow in FLOWS for pair in _pairs(flow["lines"]) - _pairs(_without(flow))}
+    wholly = {missing.event for missing in MISSING if not missing.app and not missing.reasons}
+    named = {(missing.event, reason) for missing in MISSING if not missing.app for reason in missing.reasons}
+    assert {pair for pair in lost if pair[0] not in wholly} == named
+    assert {event for event, _ in lost} - {event for event, _ in named} == wholly
 
 
-@pytest.mark.parametrize("reason", ["empty", "rejected_by_form", "not_staff", "inactive", "not_allowed"])
-def test_reason_missing_without_the_middleware(reason: str) -> None:
-    """The system check names the reason, and only with the middleware a failed login has it."""
-    without = [line for flow in FLOWS for line in _without(flow) if line.startswith("login_failed")]
-    is_lost = not any(f"reason={reason} " in line for line in without)
-    assert (is_lost, reason in NEEDS_MIDDLEWARE[0]) == (True, True)
+def test_wholly_missing_without_the_middleware() -> None:
+    """An event that the check names without a reason is in no line without the middleware."""
+    wholly = {missing.event for missing in MISSING if not missing.app and not missing.reasons}
+    assert wholly & {event for flow in FLOWS for event, _ in _pairs(_without(flow))} == set()
+
+
+def _pairs(lines: list[str]) -> set[tuple[str, str]]:
+    """Return event and reason of each line."""
+    return {(line.split()[0], line.split(" reason=")[1].split()[0]) for line in lines}
 
 
 def _without(flow: dict[str, Any]) -> list[str]:

@@ -59,7 +59,8 @@ def test_what_is_missing() -> None:
         f"W101: MIDDLEWARE lacks {OURS}, so the log will miss: "
         "login_failed (reason empty, rejected_by_form, not_staff, inactive and not_allowed); "
         "crosssite_request (reason empty and rejected_by_form); password_reset_requested; password_reset_completed; "
-        "password_changed; password_change_failed; permission_denied (of a user who is sent back to the login page); "
+        "password_changed; password_change_failed; "
+        "permission_denied (reason not_staff and no_permission, of a user who is sent back to the login page); "
         "untrusted_forwarding; the address where code calls authenticate() without the request."
     )
     assert found(MIDDLEWARE=[]) == [text]

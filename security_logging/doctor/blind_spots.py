@@ -12,8 +12,8 @@ from security_logging import events
 from security_logging.conf import Settings
 from security_logging.doctor.findings import Finding, note, ok
 from security_logging.logger import is_wanted
+from security_logging.missing_events import told
 from security_logging.request_checks import MIDDLEWARE
-from security_logging.unsignalled import NEEDS_MIDDLEWARE
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _switched_off() -> Iterator[Finding]:
 
 def _without_middleware() -> Iterator[Finding]:
     if MIDDLEWARE not in settings.MIDDLEWARE:
-        yield note("unseen.middleware", f"Without the middleware nobody sees: {'; '.join(NEEDS_MIDDLEWARE)}.")
+        yield note("unseen.middleware", f"Without the middleware nobody sees: {'; '.join(told())}.")
 
 
 def _without_package() -> Iterator[Finding]:
