@@ -36,6 +36,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": tables.settings,
     "checks": tables.checks,
     "modes": tables.modes,
+    "fail2ban_problems": tables.fail2ban_problems,
     "text_formats": captures.text_formats,
     "json_form": captures.json_form,
 }

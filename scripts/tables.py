@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
@@ -62,6 +63,17 @@ def checks() -> str:
     found = [*DECLARED, *(Declared(number, meaning) for number, meaning in CLOUDWATCH.items())]
     rows = [[f"`security_logging.{c.id}`", c.level, c.meaning] for c in sorted(found, key=lambda check: check.id)]
     return table(["id", "level", "what it says"], rows)
+
+
+def fail2ban_problems() -> str:
+    """Return the table of what `security_fail2ban check` may find, in its own words."""
+    from security_logging.fail2ban.problems import KINDS
+
+    def said(text: str) -> str:
+        return re.sub(r"\{(\w+)\}", lambda match: match[1].upper(), text).replace("{{", "{").replace("}}", "}")
+
+    rows = [[f"`{kind.id}`", kind.level, said(kind.message), f"`{said(kind.fix)}`"] for kind in KINDS.values()]
+    return table(["id", "level", "what it says", "the fix"], rows)
 
 
 def modes() -> str:

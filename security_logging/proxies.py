@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from security_logging.addresses import NetworkSet, readable_networks
+from security_logging.addresses import Network, NetworkSet, readable_networks
 
 internal = logging.getLogger("security_logging.internal")
 
@@ -121,14 +121,25 @@ def trusted_proxies(entries: tuple[str, ...], ranges_file: str | None = None) ->
     Computed once for each value of the settings, so a changed file of ranges needs a restart.
     """
     names = [entry for entry in entries if entry in PRESETS]
-    networks = [entry for entry in entries if entry not in PRESETS]
-    overrides = published_ranges(ranges_file) if ranges_file and names else {}
-    for name in names:
-        networks += overrides.get(name, PRESETS[name].networks)
+    networks = _entries_written_out(entries, ranges_file)
     headers = [header for name in names if (header := PRESETS[name].header)]
     return TrustedProxies(
         NetworkSet(readable_networks(networks)), UNIX_SOCKET in networks, (headers or [DEFAULT_HEADER])[0]
     )
+
+
+def trusted_networks(entries: tuple[str, ...], ranges_file: str | None = None) -> list[Network]:
+    """Return the networks that the entries name, the presets written out; wrong entries count for nothing."""
+    return readable_networks(_entries_written_out(entries, ranges_file))
+
+
+def _entries_written_out(entries: tuple[str, ...], ranges_file: str | None) -> list[str]:
+    names = [entry for entry in entries if entry in PRESETS]
+    networks = [entry for entry in entries if entry not in PRESETS]
+    overrides = published_ranges(ranges_file) if ranges_file and names else {}
+    for name in names:
+        networks += overrides.get(name, PRESETS[name].networks)
+    return networks
 
 
 def published_ranges(path: str) -> dict[str, tuple[str, ...]]:

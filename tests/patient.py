@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from security_logging.doctor import jails, probe
 from security_logging.fail2ban.client import ClientError, JailStatus
-from security_logging.fail2ban.render import render_filter
+from security_logging.fail2ban.shipped import shipped_files
 from security_logging.formatters import SecurityLineFormatter
 from security_logging.handlers import SecurityFileHandler
 
@@ -39,9 +39,30 @@ class FakeFail2ban:
     def status(self, jail: str) -> JailStatus:
         return JailStatus(jail, 0, 0, 0, 0, self.read, ())
 
+    def refusal(self) -> str:
+        return ""
+
+    def listed(self, *words: str) -> list[str]:
+        return list(self.read) if words[-1] == "logpath" else []
+
     def run(self, *words: str) -> str:
-        answers = {"maxretry": "5\n", "actions": "The jail has the following actions:" if self.acts else "No actions"}
-        return answers[words[-1]]
+        if self.problem and words != ("-d",):
+            raise ClientError(self.problem)
+        actions = "\nroute" if self.acts else ""
+        answers = {"-d": self._dump(), "ping": "pong", "version": "1.0.2\n", "maxretry": "5\n"}
+        return {**answers, "actions": f"The jail has the following actions:{actions}"}[words[-1]]
+
+    def _dump(self) -> str:
+        """Return the configuration, which is what runs."""
+        commands: list[list[object]] = []
+        for jail in self.running:
+            commands.append(["add", jail, "auto"])
+            commands.append(["set", jail, "addfailregex", "django-security"])
+            commands.append(["set", jail, "maxretry", 5])
+            commands.extend(["set", jail, "addlogpath", path] for path in self.read)
+            if self.acts:
+                commands.append(["set", jail, "addaction", "route"])
+        return "\n".join(map(repr, commands))
 
 
 @dataclass
@@ -85,12 +106,14 @@ def healthy(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patien
     log.parent.mkdir(mode=0o750)
     log.touch(mode=0o640)
     log.chmod(0o640)
-    (directory / "fail2ban" / "filter.d").mkdir(parents=True)
+    (directory / "fail2ban").mkdir()
     logger = logging.getLogger(name)
     logger.propagate = False
     logger.setLevel("INFO")
     patient = Patient(log, directory / "fail2ban", logger, logging.NullHandler(), FakeFail2ban(log), monkeypatch)
-    patient.filter.write_text(render_filter(), encoding="utf-8")
+    for file, text in shipped_files().items():
+        (patient.configuration / file).parent.mkdir(exist_ok=True)
+        (patient.configuration / file).write_text(text, encoding="utf-8")
     patient.use(SecurityFileHandler(log), SecurityLineFormatter())
     patient.free(GIGABYTES * 1000)
     monkeypatch.setattr(probe, "SECONDS", 0)  # what is lost need not be waited for

@@ -54,7 +54,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "servers": ({"logging_config"}, set()),
     "addresses": ({"fields"}, set()),
     "proxies": ({"addresses"}, set()),
-    "fail2ban": (VOCABULARY | {"addresses", "ecs", "line_format"}, set()),
+    "fail2ban": (VOCABULARY | {"addresses", "ecs", "line_format", "proxies"}, set()),
     # The edge to Django.
     "reports": (set(), set()),
     "conf": (set(), DJANGO),
@@ -163,7 +163,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         VOCABULARY
         | {"addresses", "checks", "client_ip", "cloudwatch", "conf", "ecs", "fail2ban", "formatters", "handlers"}
         | {"line_format", "logger", "logging_config", "proxies", "surface"}
-        | {"doctor", "drill", "log_filters", "reading", "selection", "sinks", "tally"},
+        | {"doctor", "drill", "log_filters", "reading", "records", "selection", "sinks", "tally"},
         DJANGO,
     ),
 }

@@ -201,15 +201,20 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
         "NTP",
     ),
     ("somebody else writes the file", lambda p: write(p.log, "hello"), "history.strange", "1 lines"),
-    ("the filter is missing", lambda p: p.filter.unlink(), "filter.missing", "security_fail2ban install"),
-    ("the filter is stale", lambda p: p.filter.write_text("[Definition]\n"), "filter.stale", "django-security.local"),
+    ("the filter is missing", lambda p: p.filter.unlink(), "installed.missing", "security_fail2ban install"),
+    (
+        "the filter is stale",
+        lambda p: p.filter.write_text("[Definition]\n"),
+        "installed.stale",
+        "security_fail2ban install",
+    ),
     (
         "Fail2ban does not answer",
         lambda p: setattr(p.fail2ban, "problem", "Is fail2ban running?"),
-        "fail2ban",
-        "as root",
+        "fail2ban.stopped",
+        "systemctl start fail2ban",
     ),
-    ("no jail of ours", lambda p: setattr(p.fail2ban, "running", ["sshd"]), "jail.none", "none of our jails"),
+    ("no jail of ours", lambda p: setattr(p.fail2ban, "running", ["sshd"]), "jail.none", "None of our jails"),
     ("a jail reads another file", lambda p: setattr(p.fail2ban, "read", ("/x.log",)), "jail.logpath", "logpath = /"),
     ("a jail without an action", lambda p: setattr(p.fail2ban, "acts", False), "jail.no_action", "bans nobody"),
 )
@@ -337,15 +342,14 @@ def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with healthy(tmp_path, monkeypatch) as patient:
         patient.use(logging.StreamHandler(io.StringIO()), SecurityLineFormatter())
         found = complaints()
-    assert ("no log file to read" in found["history"], 'profile "file"' in found["jail.logpath"]) == (True, True)
+    assert ("no log file to read" in found["history"], 'build_logging("file")' in found["site.no_log"]) == (True, True)
 
 
 def test_no_fail2ban_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without a configuration of Fail2ban lacks no filter."""
-    with healthy(tmp_path, monkeypatch) as patient:
+    """A machine without a configuration of Fail2ban is not looked at, and lacks no filter."""
+    with healthy(tmp_path, monkeypatch):
         monkeypatch.setattr("security_logging.doctor.jails.CONFIGURATION", tmp_path / "none")
-        patient.fail2ban.read = ()
-        assert complaints() == {}
+        assert list(complaints()) == ["fail2ban.missing"]
 
 
 @pytest.mark.parametrize(
@@ -509,6 +513,7 @@ def test_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --json programs get the same, and the status; with --no-write nothing is written."""
     with healthy(tmp_path, monkeypatch) as patient:
         patient.free(500)
+        patient.log.chmod(0o660)  # an empty log that root alone may write is a complaint of its own
         status, text = run("--json", "--no-write")
         assert patient.log.read_bytes() == b""
     found = json.loads(text)
@@ -523,7 +528,7 @@ def test_hostile_name_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "2026-11-21 09:00:14,308 fail2ban [12171]: ERROR   \x1b[2JFailed to access socket path."
         )
         text = run()[1]
-    assert "because Fail2ban cannot be asked: \\x1b[2JFailed to access socket path.\n" in text
+    assert "Fail2ban cannot be asked: \\x1b[2JFailed to access socket path.\n" in text
 
 
 @pytest.mark.real_fail2ban
@@ -535,11 +540,12 @@ def test_real_fail2ban(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             paths = ("-c", str(directory), "-s", f"{directory}/f2b.sock", "-p", f"{directory}/f2b.pid")
             monkeypatch.setattr("security_logging.doctor.jails.Client", lambda: Client(("fail2ban-client", *paths)))
             found = list(jails.of_fail2ban())
-    assert [(finding.name, finding.message) for finding in found[1:]] == [
+    messages = {(finding.name, finding.message) for finding in found}
+    assert messages >= {
         ("jail", f"The jail django-auth reads {patient.log}, bans after 4 failures, 0 banned now."),
         ("jail", f"The jail django-probe reads {patient.log}, bans after 3 failures, 0 banned now."),
-        ("jail.no_action", "The jail django-probe has no action: it counts and bans nobody."),
-    ]
+        ("jail.no_action", "The jail django-probe has no action that bans: it counts and bans nobody."),
+    }
 
 
 @pytest.mark.parametrize("width", [0, 40])

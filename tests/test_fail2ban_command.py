@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from requires import require_root
 from security_logging.event_types import LOGIN, LOGIN_FAILED
 from security_logging.events import make_event
+from security_logging.fail2ban.changes import changes
 from security_logging.fail2ban.client import Client, ClientError
 from security_logging.fail2ban.explain import explain
 from security_logging.fail2ban.fronts import action_for
-from security_logging.fail2ban.install import changes, create_log
-from security_logging.fail2ban.shipped import shipped_files
+from security_logging.fail2ban.log_file import create_log
+from security_logging.fail2ban.shipped import FILTER, shipped_files
+from security_logging.fail2ban.undoing import undoing
 from security_logging.line_format import render
 
 REPOSITORY = Path(__file__).parent.parent / "fail2ban"
@@ -52,7 +55,7 @@ def test_render_prints_filter_and_jails() -> None:
 def test_trusted_proxies_are_ignored(settings: object) -> None:
     """The jails never ban a proxy that the site trusts."""
     settings.SECURITY_LOGGING_TRUSTED_PROXIES = ["10.0.0.0/8", "unix:", "cloudfront"]  # type: ignore[attr-defined] # a fixture
-    assert "ignoreip = %(default/ignoreip)s 10.0.0.0/8\n" in output("render")
+    assert "ignoreip = 127.0.0.1/8 ::1 10.0.0.0/8 " in output("render")
 
 
 @pytest.mark.parametrize(
@@ -95,28 +98,42 @@ def test_dry_run(tmp_path: Path) -> None:
 
 
 def test_changes_leave_what_is_right(tmp_path: Path) -> None:
-    """A file that is as it should be is not written again."""
-    (tmp_path / "same").write_text("text")
-    found = changes(tmp_path, {"same": "text", "other": "text"})
-    assert [change.path.name for change in found] == ["other"]
+    """A file that is as it should be is not written again, and the jails come last."""
+    files = shipped_files()
+    (tmp_path / "filter.d").mkdir()
+    (tmp_path / FILTER).write_text(files[FILTER])
+    found = [change.path.parent.name for change in changes(tmp_path, files)]
+    assert (set(found), found[-1]) == ({"action.d", "jail.d"}, "jail.d")
 
 
 def test_create_log(tmp_path: Path) -> None:
     """A new log can be read by its group and by nobody else; an old one is left alone."""
     log = tmp_path / "django" / "security.log"
-    create_log(log)
-    mode = log.stat().st_mode & 0o777
-    log.write_text("a line\n")
-    create_log(log)
-    assert (mode, log.read_text()) == (0o640, "a line\n")
+    with undoing() as done:
+        create_log(done, log)
+        modes = [path.stat().st_mode & 0o7777 for path in (log, log.parent)]
+        log.write_text("a line\n")
+        create_log(done, log)
+    assert (modes, log.read_text()) == ([0o640, 0o2750], "a line\n")
 
 
 def test_owner_of_a_new_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log and its directory belong to the site's user."""
-    owned: list[tuple[str, str, str | None]] = []
-    monkeypatch.setattr("shutil.chown", lambda path, user, group: owned.append((path.name, user, group)))
-    create_log(tmp_path / "django" / "security.log", "www-data:adm")
-    assert owned == [("django", "www-data", "adm"), ("security.log", "www-data", "adm")]
+    """The log and a new directory belong to the site's user; a directory that was there keeps its owner."""
+    require_root()
+    new, old = tmp_path / "django" / "security.log", tmp_path / "security.log"
+    with undoing() as done:
+        create_log(done, new, "www-data:adm")
+        create_log(done, old, "www-data:adm")
+    owners = [f"{path.owner()}:{path.group()}" for path in (new, new.parent, old)]
+    assert (owners, tmp_path.owner()) == (["www-data:adm"] * 3, "root")
+
+
+def test_owner_who_is_not_there(tmp_path: Path) -> None:
+    """A user that does not exist is named, and nothing is left behind."""
+    words = ["--client", "true", "install", "--owner", "nobody-here", "--log", str(tmp_path / "log" / "security.log")]
+    with pytest.raises(CommandError, match="--owner nobody-here: "):
+        output("--config", str(tmp_path), *words)
+    assert list(tmp_path.iterdir()) == []
 
 
 EVENT = make_event(LOGIN_FAILED, ip="2001:db8::7", net="2001:db8::/64", surface="admin")

@@ -24,7 +24,7 @@ def test_install_commands(command: str, tmp_path: Path) -> None:
 
 def test_explain() -> None:
     """`explain` prints what the page says."""
-    (command,) = [command for command in COMMANDS if command.startswith("explain ")]
+    command = next(command for command in COMMANDS if command.startswith("explain '"))
     out = io.StringIO()
     call_command("security_fail2ban", *shlex.split(command), stdout=out)
     assert f"```\n{out.getvalue()}```" in PAGE

@@ -182,7 +182,7 @@ def test_mode_of_a_jail(jail: str, mode: str) -> None:
         ({"enabled": True}, "enabled", "true"),
         ({"log": "/srv/log/s.log"}, "logpath", "/srv/log/s.log"),
         ({"action": "django-security-nginx"}, "action", "django-security-nginx"),
-        ({"trusted_proxies": ["10.0.0.0/8", "::1"]}, "ignoreip", "%(default/ignoreip)s 10.0.0.0/8 ::1"),
+        ({"trusted_proxies": ["10.0.0.0/8", "::1"]}, "ignoreip", "127.0.0.1/8 ::1 10.0.0.0/8 ::1"),
         ({"logtype": "journal"}, "backend", "systemd"),
     ],
 )

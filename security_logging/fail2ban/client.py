@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from security_logging.addresses import Network, holds, parse_network, readable_networks
+
 TIMEOUT = 60  # seconds; a reload waits for the actions of every jail
+_HEAD = re.compile(r"^.*?\b(?:ERROR|CRITICAL)\s+")
+_LISTED = re.compile(r"^[|`]- (.*)$", re.MULTILINE)
 
 
 class ClientError(Exception):
     """fail2ban-client is missing, was refused, or said no; the message is what it said."""
+
+    @property
+    def reason(self) -> str:
+        """What Fail2ban said last, without the date and the program in front of it."""
+        lines = [line for line in str(self).splitlines() if line.strip()]
+        return _HEAD.sub("", lines[-1] if lines else "no reason was given").strip().rstrip(".")
+
+
+class NotInstalledError(ClientError):
+    """There is no fail2ban-client on this machine."""
+
+
+class NotAllowedError(ClientError):
+    """The server does not answer to this user; to root it does."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +59,22 @@ class Client:
         """Return what the client prints; raise ClientError when it fails."""
         try:
             result = subprocess.run(  # noqa: S603 - a program that the operator chose, and no shell
-                [*self.command, *words], capture_output=True, text=True, timeout=TIMEOUT, check=False
+                [*self.command, *words],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=TIMEOUT,
+                check=False,
             )
         except FileNotFoundError:
-            raise ClientError(f"{self.command[0]} is not installed: apt-get install fail2ban") from None
+            raise NotInstalledError(f"{self.command[0]} is not installed: apt-get install fail2ban") from None
+        except OSError as error:
+            raise ClientError(f"{self.command[0]} cannot be run: {error.strerror}") from None
         except subprocess.TimeoutExpired:
             raise ClientError(f"{self.command[0]} did not answer within {TIMEOUT} seconds") from None
         if result.returncode:
-            raise ClientError((result.stderr or result.stdout).strip())
+            said = (result.stderr or result.stdout).strip()
+            raise (NotAllowedError if "Permission denied" in said else ClientError)(said)
         return result.stdout
 
     def is_running(self) -> bool:
@@ -57,6 +83,20 @@ class Client:
             return "pong" in self.run("ping")
         except ClientError:
             return False
+
+    def refusal(self) -> str:
+        """Return why Fail2ban refuses its configuration as it is on disk, empty when it does not."""
+        try:
+            self.run("-t")
+        except NotInstalledError:
+            raise
+        except ClientError as error:
+            return str(error) or "no reason was given"
+        return ""
+
+    def listed(self, *words: str) -> list[str]:
+        """Return the entries of an answer that is a list, e.g. of `get JAIL ignoreip`."""
+        return _LISTED.findall(self.run(*words))
 
     def jails(self) -> list[str]:
         """Return the names of the jails that run."""
@@ -76,12 +116,24 @@ class Client:
             addresses=tuple(_after(text, "Banned IP list").split()),
         )
 
-    def unban(self, address: str) -> list[str]:
-        """Lift the bans of the address in every jail and return the jails that had banned it."""
-        jails = [jail for jail in self.jails() if address in self.status(jail).addresses]
-        for jail in jails:
-            self.run("set", jail, "unbanip", address)
-        return jails
+    def unban(self, address: str) -> dict[str, list[str]]:
+        """
+        Lift the bans of the address, and of the networks that hold it, in every jail; return what was lifted where.
+
+        Raises ValueError when it is neither an address nor a network.
+        """
+        wanted = parse_network(address)
+        found = {jail: _holding(wanted, self.status(jail).addresses) for jail in self.jails()}
+        lifted = {jail: banned for jail, banned in found.items() if banned}
+        for jail, banned in lifted.items():
+            self.run("set", jail, "unbanip", *banned)
+        return lifted
+
+
+def _holding(wanted: Network, banned: Iterable[str]) -> list[str]:
+    """Return those of the banned that are the wanted network or hold it; a ban by hand may be of any text."""
+    by_text = {text: readable_networks([text]) for text in banned}
+    return [text for text, networks in by_text.items() for network in networks if holds(network, wanted)]
 
 
 def _after(text: str, label: str) -> str:
@@ -90,4 +142,5 @@ def _after(text: str, label: str) -> str:
 
 
 def _number(text: str, label: str) -> int:
-    return int(_after(text, label) or 0)
+    digits = re.match(r"\d+", _after(text, label))
+    return int(digits[0]) if digits else 0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from pathlib import Path
 
 from security_logging import ecs, line_format
+from security_logging.addresses import parse_address
 from security_logging.events import MODES, SecurityEvent, counted
 from security_logging.fields import UNKNOWN
 
@@ -16,7 +19,7 @@ def explain(line: str) -> list[str]:
     """Return some sentences about a line of the log, in text or JSON; never raises, whatever the line is."""
     try:
         event = ecs.parse_json(line) if line.lstrip().startswith("{") else line_format.parse(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return _explain_remains(line) or [f"Not counted: {error}."]
     said = [f"{event.type.name}: {event.type.meaning}"]
     modes = counting_modes(event)
@@ -40,8 +43,28 @@ def counting_modes(event: SecurityEvent) -> list[str]:
     return [mode for mode, (_, only) in MODES.items() if event.type in counted(mode) and only in (None, surface)]
 
 
+def explain_file(path: Path) -> list[str]:
+    """Return how many lines of a log are counted, and how many are not, and why; the most frequent first."""
+    verdicts: Counter[str] = Counter()
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+        verdicts.update(_verdict(line.rstrip("\n")) for line in lines)
+    return [f"{number:>8}  {verdict}" for verdict, number in verdicts.most_common()] or ["The file is empty."]
+
+
+def _verdict(line: str) -> str:
+    said = explain(line)
+    verdict = next(sentence for sentence in said if "ounted" in sentence)
+    if verdict.startswith("Not counted: not a") or "cut" in verdict:
+        return verdict.partition(": ")[0] + (
+            ", although the line is cut." if "although" in verdict else ": no line of ours, or cut."
+        )
+    return f"{said[0].partition(':')[0]}: {verdict}"
+
+
 def _explain_remains(line: str) -> list[str]:
     match = _REMAINS.match(line)
     if match is None or match[1] not in [event_type.name for event_type in counted("aggressive")]:
         return []
+    if parse_address(match[2]) is None:
+        return [f"Not counted: the line is cut, and {match[2]} is no address."]
     return [f"Counted, although the line is cut: {match[1]} of {match[2]}, in the modes that ask for no surface."]

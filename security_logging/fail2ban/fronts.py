@@ -16,17 +16,21 @@ FRONTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+class ChoiceError(ValueError):
+    """An option that cannot be meant so; the message says what to write."""
+
+
 def action_for(front: str, parameters: Mapping[str, str], *, report: str = "", logtype: str = "file") -> str:
     """
     Return the jail's action line for what stands in front of the site.
 
     `report` is the log into which bans are written back, empty for none; a journal or a container's log cannot be
-    written to. Raises ValueError when the action lacks a parameter.
+    written to. Raises ChoiceError when the action lacks a parameter.
     """
     action, needed = FRONTS[front]
     missing = [name for name in needed if not parameters.get(name)]
     if missing:
-        raise ValueError(f"--front {front} needs {' '.join(f'--set {name}=...' for name in missing)}")
+        raise ChoiceError(f"--front {front} needs {' '.join(f'--set {name}=...' for name in missing)}")
     lines = [
         f"{action}[{', '.join(f'{name}={value}' for name, value in parameters.items())}]" if parameters else action
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from security_logging.events import MODES, counted
+from security_logging.fail2ban.configuration import DEFAULT_IGNORED
 from security_logging.line_format import IDENT
 
 DEFAULT_LOG = "/var/log/django/security.log"
@@ -19,15 +20,17 @@ class JailOptions:
 
     `log` is the path of the security log, `logtype` its form (file, short, journal, docker, json), `key` what is
     banned (ip, or net: the /64 of an IPv6 address). `trusted_proxies` are addresses and CIDR ranges that are never
-    banned, besides those of the server's own `[DEFAULT] ignoreip`. `action` is a whole action line; empty: the
-    server's default action. The jails are switched off until `enabled`, so that a missing log file cannot keep
-    Fail2ban from starting.
+    banned, besides `ignored`: what the server's own `[DEFAULT] ignoreip` says, written out, because a reference to it
+    would keep the whole Fail2ban from starting where it is not set, as on a fresh Debian. `action` is a whole action
+    line; empty: the server's default action. The jails are switched off until `enabled`, so that a missing log file
+    cannot keep Fail2ban from starting.
     """
 
     log: str = DEFAULT_LOG
     logtype: str = "file"
     key: str = "ip"
     trusted_proxies: Sequence[str] = ()
+    ignored: str = DEFAULT_IGNORED
     action: str = ""
     enabled: bool = False
 
@@ -42,8 +45,7 @@ def render_filter() -> str:
 def render_jails(options: JailOptions | None = None) -> str:
     """Return the three jails; without options those that are shipped."""
     chosen = options or JailOptions()
-    ignored = " ".join(chosen.trusted_proxies)
-    extra = [f"ignoreip = %(default/ignoreip)s {ignored}"] if ignored else []
+    extra = [f"ignoreip = {' '.join([chosen.ignored, *chosen.trusted_proxies])}"] if chosen.trusted_proxies else []
     extra += [f"action = {chosen.action}"] if chosen.action else []
     # A journal has no file, and a logpath beside it would keep the jail from starting.
     source = "backend = systemd" if chosen.logtype == "journal" else f"backend = auto\nlogpath = {chosen.log}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import asdict
 from pathlib import Path
@@ -11,23 +12,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from security_logging.conf import conf
-from security_logging.fail2ban.client import Client, ClientError
-from security_logging.fail2ban.explain import explain
-from security_logging.fail2ban.fronts import FRONTS, action_for
-from security_logging.fail2ban.install import InstallError, changes, create_log, install
-from security_logging.fail2ban.render import DEFAULT_LOG, JailOptions
+from security_logging.doctor.jails import CONFIGURATION, this_site
+from security_logging.fail2ban import check, install_command, options
+from security_logging.fail2ban.choosing import choices_from
+from security_logging.fail2ban.client import Client, ClientError, NotAllowedError
+from security_logging.fail2ban.explain import explain, explain_file
+from security_logging.fail2ban.fronts import ChoiceError
+from security_logging.fail2ban.install import InstallError
+from security_logging.fail2ban.plan import jail_options
+from security_logging.fail2ban.questions import UnansweredError
 from security_logging.fail2ban.shipped import JAIL_NAMES, shipped_files
-
-EXAMPLES = """examples:
-  manage.py security_fail2ban render /tmp/fail2ban
-  sudo manage.py security_fail2ban install --dry-run
-  sudo manage.py security_fail2ban install --front nothing --owner www-data:adm
-  sudo manage.py security_fail2ban install --front aws --set region=eu-central-1 --set set4=v4 --set set6=v6
-  manage.py security_fail2ban explain "$(tail -1 /var/log/django/security.log)"
-  sudo manage.py security_fail2ban status --json
-  sudo manage.py security_fail2ban unban 203.0.113.7
-"""
+from security_logging.records import visible
 
 
 class Command(BaseCommand):
@@ -39,33 +34,24 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the subcommands."""
         parser.formatter_class = RawDescriptionHelpFormatter
-        parser.epilog = EXAMPLES
-        parser.add_argument("--config", type=Path, default=Path("/etc/fail2ban"), help="Fail2ban's configuration")
+        parser.epilog = options.EXAMPLES
+        parser.add_argument("--config", type=Path, default=CONFIGURATION, help="Fail2ban's configuration")
         parser.add_argument("--client", default="", help="how to call fail2ban-client, for a server of its own")
-        subcommands = parser.add_subparsers(dest="subcommand", required=True)
-        render = subcommands.add_parser("render", help="Write the files into a directory, or print filter and jails.")
-        render.add_argument("directory", nargs="?", type=Path)
-        _add_options(render)
-        installing = subcommands.add_parser("install", help="Write the files, test and load them.")
-        _add_options(installing)
-        installing.add_argument("--owner", default="", help="user:group of the site's processes, for a new log")
-        installing.add_argument("--dry-run", action="store_true", help="show what would change")
-        explaining = subcommands.add_parser("explain", help="Say what the filter does with a line, and why.")
-        explaining.add_argument("line")
-        status = subcommands.add_parser("status", help="Show the jails, their failures and bans.")
-        status.add_argument("--json", action="store_true", help="print JSON")
-        unban = subcommands.add_parser("unban", help="Lift the bans of an address in all jails.")
-        unban.add_argument("address")
+        options.add_subcommands(parser.add_subparsers(dest="subcommand", required=True))
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
         try:
             getattr(self, f"_{options['subcommand']}")(options)
-        except (ClientError, InstallError, OSError) as error:
-            raise CommandError(str(error)) from error
+        except NotAllowedError as error:
+            raise CommandError(f"{error.reason}: run this as root") from error
+        except (ClientError, InstallError, OSError, ChoiceError, UnansweredError) as error:
+            raise CommandError(visible_lines(str(error))) from error
 
     def _render(self, options: dict[str, Any]) -> None:
-        files = shipped_files(_jail_options(options))
+        site = this_site()
+        chosen = jail_options(choices_from(options, site, None), site.proxies, enabled=False)
+        files = shipped_files(chosen)
         if options["directory"] is None:
             self.stdout.write("\n".join(text for name, text in files.items() if not name.startswith("action.d/")))
             return
@@ -76,21 +62,24 @@ class Command(BaseCommand):
             self.stdout.write(str(path))
 
     def _install(self, options: dict[str, Any]) -> None:
-        chosen = _jail_options(options, enabled=True)
-        wanted = changes(options["config"], shipped_files(chosen))
-        for change in wanted:
-            self.stdout.write(change.difference())
-        if options["dry_run"]:
-            self.stdout.write(f"{len(wanted)} files would be written; nothing was changed.")
-            return
-        if chosen.logtype in ("file", "json"):  # all others are written by somebody else
-            create_log(Path(chosen.log), options["owner"])
-        loaded = install(_client(options), wanted)
-        self.stdout.write(f"{len(wanted)} files written to {options['config']}.")
-        self.stdout.write("Fail2ban has loaded them." if loaded else "Fail2ban does not run: systemctl start fail2ban")
+        ask = options["interactive"] and sys.stdin.isatty()
+        install_command.run(options, this_site(), _client(options), self._say, ask=ask)
+
+    def _check(self, options: dict[str, Any]) -> None:
+        found = list(check.check(_client(options), options["config"], this_site()))
+        status = check.exit_status(found)
+        if options["json"]:
+            self.stdout.write(json.dumps({"status": status, "findings": [each.as_dict() for each in found]}, indent=2))
+        for each in () if options["json"] else found:
+            self.stdout.write(f"{each.mark} {each.kind.id}: {visible(each.message)}\n   {visible(each.fix)}")
+        if not found and not options["json"]:
+            self.stdout.write("Everything is as it should be.")
+        sys.exit(status)
 
     def _explain(self, options: dict[str, Any]) -> None:
-        self.stdout.writelines(f"{sentence}\n" for sentence in explain(options["line"]))
+        path = _as_file(options["line"])
+        said = explain(options["line"]) if path is None else explain_file(path)
+        self.stdout.writelines(f"{visible(sentence)}\n" for sentence in said)
 
     def _status(self, options: dict[str, Any]) -> None:
         client = _client(options)
@@ -101,39 +90,36 @@ class Command(BaseCommand):
         self.stdout.write(f"{'jail':<14}{'failed':>8}{'in all':>8}{'banned':>8}{'in all':>8}  addresses")
         for jail in running:
             numbers = "".join(f"{each:>8}" for each in (jail.failed, jail.failed_total, jail.banned, jail.banned_total))
-            self.stdout.write(f"{jail.name:<14}{numbers}  {' '.join(jail.addresses)}")
+            self.stdout.write(f"{jail.name:<14}{numbers}  {visible(' '.join(jail.addresses))}")
         for name in JAIL_NAMES:
             if name not in [jail.name for jail in running]:
-                self.stdout.write(f"{name:<14}not running")
+                self.stdout.write(f"{name:<14}not running: security_fail2ban check says why")
 
     def _unban(self, options: dict[str, Any]) -> None:
-        jails = _client(options).unban(options["address"])
-        if not jails:
+        try:
+            lifted = _client(options).unban(options["address"])
+        except ValueError:
+            raise CommandError(f"{options['address']!r} is neither an address nor a network") from None
+        if not lifted:
             raise CommandError(f"{options['address']} is banned in no jail")
-        self.stdout.write(f"{options['address']} was lifted in {', '.join(jails)}.")
+        for jail, banned in lifted.items():
+            self.stdout.write(f"{', '.join(banned)} was lifted in {jail}.")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(visible_lines(text))
 
 
-def _add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--front", choices=FRONTS, default="nothing", help="what clients connect to")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="parameter of the action")
-    parser.add_argument("--log", default=DEFAULT_LOG, help=f"the security log (default: {DEFAULT_LOG})")
-    parser.add_argument("--logtype", default="file", choices=["file", "short", "journal", "docker", "json"])
-    parser.add_argument("--key", default="ip", choices=["ip", "net"], help="ban addresses or IPv6 /64 networks")
-    parser.add_argument("--no-report", action="store_true", help="do not write bans back into the log")
+def visible_lines(text: str) -> str:
+    """Return the text with everything that could steer a terminal written out, but for its line ends."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
-def _jail_options(options: dict[str, Any], *, enabled: bool = False) -> JailOptions:
-    parameters = dict(each.partition("=")[::2] for each in options["set"])
-    report = "" if options["no_report"] else options["log"]
+def _as_file(text: str) -> Path | None:
+    """Return the file that the text names; None when it is a line of a log, however long or odd."""
     try:
-        action = action_for(options["front"], parameters, report=report, logtype=options["logtype"])
-    except ValueError as error:
-        raise CommandError(str(error)) from None
-    proxies = [each for each in conf.TRUSTED_PROXIES if each[:1].isdigit() or "/" in each]
-    return JailOptions(
-        log=options["log"], logtype=options["logtype"], key=options["key"], trusted_proxies=proxies, action=action,
-        enabled=enabled,
-    )  # fmt: skip
+        return Path(text) if Path(text).is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _client(options: dict[str, Any]) -> Client:

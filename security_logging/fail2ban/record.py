@@ -1,0 +1,59 @@
+"""The record of an installation: what was chosen and what was written, so that a later one can tell and repeat it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+NAME = "django-security.json"  # in Fail2ban's directory; Fail2ban reads no such file
+
+
+@dataclass(frozen=True)
+class Choices:
+    """
+    What an installation was asked for; see the options of `security_fail2ban install`.
+
+    `parameters` are those of the front's action, `report` whether bans are written back into the log.
+    """
+
+    front: str = "nothing"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    log: str = "/var/log/django/security.log"
+    logtype: str = "file"
+    key: str = "ip"
+    report: bool = True
+
+
+@dataclass(frozen=True)
+class Record:
+    """The choices, and the hash of each file as it was written, by its path in the directory."""
+
+    choices: Choices
+    hashes: Mapping[str, str]
+
+    def is_edited(self, name: str, text: str) -> bool:
+        """Tell whether the text of a file is another than what was written; False where that is not known."""
+        return name in self.hashes and self.hashes[name] != digest(text)
+
+
+def digest(text: str) -> str:
+    """Return the hash of a file's text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def render_record(choices: Choices, files: Mapping[str, str]) -> str:
+    """Return the record of these files as text."""
+    hashes = {name: digest(text) for name, text in files.items()}
+    return json.dumps({"choices": asdict(choices), "hashes": hashes}, indent=2) + "\n"
+
+
+def read_record(directory: Path) -> Record | None:
+    """Return the record in the directory; None where there is none, or what is there is not one of ours."""
+    try:
+        found = json.loads((directory / NAME).read_text(encoding="utf-8"))
+        return Record(Choices(**found["choices"]), dict(found["hashes"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,27 @@
+"""What the checks and the installation want to know of the Django site, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from security_logging.addresses import Network
+
+
+@dataclass(frozen=True)
+class Site:
+    """
+    A site: the logs that its handlers write, by path, with the logtype in which the filter reads each (file or json).
+
+    `proxies` are the networks that it trusts. `settings_file` is its settings module, None when it has no file;
+    `middleware` tells whether MIDDLEWARE holds ours, `has_logging` whether LOGGING is set, `knows_clients` whether the
+    site says whose word about a client's address it takes.
+    """
+
+    logs: Mapping[Path, str]
+    proxies: Sequence[Network] = ()
+    settings_file: Path | None = None
+    middleware: bool = True
+    has_logging: bool = True
+    knows_clients: bool = False
