@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import closing
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from fail2ban_server import SYSTEM_PYTHON, PrivateFail2ban, run, short_directory, write_config
+from fail2ban_server import (
+    SHIPPED,
+    SYSTEM_PYTHON,
+    PrivateFail2ban,
+    fail2ban_regex,
+    fail2ban_root,
+    run,
+    short_directory,
+    write_config,
+)
+from log_load import client, failed_login, rename, write_at_rate
 from requires import require
+from security_logging.ecs import render_json
 from security_logging.event_types import LOGIN_FAILED
 from security_logging.events import SecurityEvent, make_event
 from security_logging.formatters import SecurityLineFormatter
 from security_logging.handlers import SecurityFileHandler
-from security_logging.line_format import render
+from security_logging.line_format import render, render_message
 
 pytestmark = pytest.mark.real_fail2ban
 
@@ -27,7 +39,7 @@ filter = django-security
 backend = {1}
 maxretry = 4
 findtime = 600
-logpath = {0}/security.log
+logpath = {0}
 """
 ATTACKER = "203.0.113.7"
 
@@ -35,11 +47,11 @@ ATTACKER = "203.0.113.7"
 class Attack:
     """A log, the Fail2ban that reads it, and failed logins."""
 
-    def __init__(self, directory: Path, backend: str = "polling", zone: str = "UTC") -> None:
+    def __init__(self, directory: Path, backend: str = "polling", zone: str = "UTC", log: Path | None = None) -> None:
         """Write the configuration; nothing runs yet."""
-        self.log = directory / "security.log"
+        self.log = log or directory / "security.log"
         self.log.touch()
-        write_config(directory, JAIL.format(directory, backend))
+        write_config(directory, JAIL.format(self.log, backend))
         self.fail2ban = PrivateFail2ban(directory, environment={"TZ": zone})
         self.handler = SecurityFileHandler(self.log)
         self.handler.setFormatter(SecurityLineFormatter())
@@ -47,9 +59,7 @@ class Attack:
     def fail(self, times: int, address: str = ATTACKER) -> None:
         """Fail some logins; the handler of the product writes them."""
         for _ in range(times):
-            record = logging.LogRecord("security.auth", logging.WARNING, "", 0, "", None, None)
-            record.security_event = make_event(LOGIN_FAILED, ip=address, net=address)
-            self.handler.emit(record)
+            self.handler.emit(failed_login(address))
 
     def wait_until_found(self, number: int) -> None:
         """Wait until Fail2ban has counted so many failures."""
@@ -85,6 +95,28 @@ def test_rotation(attack: Attack) -> None:
     attack.fail(2)
     attack.wait_for_ban()
     assert attack.fail2ban.log.count("[site] Found ") == 4
+
+
+def test_rotation_under_load(attack: Attack) -> None:
+    """Among 500 other lines a second and three rotations, an attacker who fails every fifth of a second is banned."""
+
+    def between(number: int) -> None:
+        if number % 100 == 0:
+            attack.fail(1)
+        if number % 400 == 250:
+            rename(attack.log)
+
+    write_at_rate(attack.handler, 1200, 500, between)
+    attack.wait_for_ban()
+    assert attack.fail2ban.actions == [f"ban site {ATTACKER}"]
+
+
+def test_over_long_values(attack: Attack) -> None:
+    """Megabytes in every field do not push the address out of the line."""
+    for _ in range(2):
+        attack.handler.emit(failed_login(ATTACKER, user="u" * 10**6, path="/" * 10**6, agent='"\\' * 10**6))
+    attack.wait_for_ban()
+    assert attack.is_banned
 
 
 def test_deleted_log(attack: Attack) -> None:
@@ -127,6 +159,61 @@ def test_zone(zone: str) -> None:
         with closing(found.handler), found.fail2ban:
             found.wait_for_ban()
             assert found.fail2ban.actions == [f"ban site {ATTACKER}"]
+
+
+@contextmanager
+def small_disk(directory: Path) -> Iterator[Path]:
+    """Mount a file system of 64 KB, for this machine and for the tested system."""
+    mounted = [f"{directory}/disk"] + [f"{fail2ban_root()}{directory}/disk"] * (fail2ban_root() != "/")
+    Path(mounted[0]).mkdir()
+    mounts = [["mount", "-t", "tmpfs", "-o", "size=64k", "disk", mounted[0]], ["mount", "--bind", *mounted]]
+    for words in mounts[: len(mounted)]:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=10)
+        require(done.returncode == 0, f"needs root and the right to mount: {done.stderr}")
+    try:
+        yield Path(mounted[0])
+    finally:
+        for path in reversed(mounted):
+            subprocess.run(["umount", path], check=True, timeout=10)
+
+
+def test_full_disk(capfd: pytest.CaptureFixture[str]) -> None:
+    """On a full disk lines go to standard error and name nobody in the log; with room again failures count again."""
+    with short_directory() as directory, small_disk(directory) as disk:
+        found = Attack(directory, log=disk / "security.log")
+        with closing(found.handler), found.fail2ban:
+            found.fail(1)
+            found.wait_until_found(1)
+            (disk / "ballast").write_bytes(b"x" * 60 * 1024)
+            for number in range(200):
+                found.fail(found.handler.failures < 3, client(number))
+            (disk / "ballast").unlink()
+            found.fail(4)
+            found.wait_for_ban()
+            assert (found.fail2ban.actions, found.handler.failures) == ([f"ban site {ATTACKER}"], 3)
+    assert "lines follow here" in capfd.readouterr().err
+
+
+# How each logtype carries the line of a failure.
+CARRIERS: dict[str, Callable[[SecurityEvent], str]] = {
+    "file": render,
+    "json": render_json,
+    "short": lambda event: f"Aug  1 14:00:00 web1 django-security[412]: {render_message(event)}",
+    "docker": lambda event: json.dumps({"log": f"{render(event)}\n", "stream": "stderr"}, separators=(",", ":")),
+}
+
+
+@pytest.mark.parametrize("logtype", CARRIERS)
+def test_line_cut_anywhere(logtype: str) -> None:
+    """However short a line is cut, it counts for its own address or for nobody; with its address whole, it counts."""
+    line = CARRIERS[logtype](make_event(LOGIN_FAILED, ip="203.0.113.70", net="203.0.113.70", user=" ip=198.51.100.1 "))
+    whole = line.index("203.0.113.70") + len("203.0.113.70") + (2 if logtype == "json" else 1)
+    with short_directory() as directory:
+        log, filter_file = directory / "security.log", directory / "django-security.conf"
+        log.write_text("".join(f"{line[:length]}\n" for length in range(1, len(line) + 1)))
+        filter_file.write_text((SHIPPED / "filter.d" / "django-security.conf").read_text())
+        found = fail2ban_regex(log, filter_file, f"logtype={logtype}")
+    assert found == ["203.0.113.70"] * (len(line) - whole + 1)
 
 
 def at(time: datetime, address: str) -> str:
