@@ -40,6 +40,11 @@ class Datagrams:
             self.close()
             self._send(data)
 
+    @property
+    def waiting(self) -> int:
+        """None ever waits."""
+        return 0
+
     def flush(self) -> None:
         """Do nothing: what the kernel has taken is out of our hands."""
 

@@ -15,6 +15,10 @@ _NOTICE_INTERVAL = 60  # seconds between two notices about the same server
 class Sender(Protocol):
     """What takes a message to a log server."""
 
+    @property
+    def waiting(self) -> int:
+        """How many messages have been taken and are not sent yet."""
+
     def send(self, message: bytes) -> None:
         """Take the message; raises OSError when it cannot."""
 
@@ -36,9 +40,14 @@ class SenderHandler(logging.Handler):
         """Take the name of the server for notices, and the way to it."""
         super().__init__()
         self.failures = 0
-        self._server = name
+        self.server = name
         self._sender = sender
         self._noticed = float("-inf")
+
+    @property
+    def waiting(self) -> int:
+        """How many records have been taken and are not sent yet."""
+        return self._sender.waiting
 
     def encode(self, record: logging.LogRecord) -> bytes:
         """Return the record as the server wants it."""
@@ -66,7 +75,7 @@ class SenderHandler(logging.Handler):
         try:
             if time.monotonic() - self._noticed > _NOTICE_INTERVAL:
                 self._noticed = time.monotonic()
-                sys.stderr.write(f"security_logging: cannot send to {self._server}: {error!r}; lines follow here\n")
+                sys.stderr.write(f"security_logging: cannot send to {self.server}: {error!r}; lines follow here\n")
             sys.stderr.write("".join(f"{line}\n" for line in lines))
             sys.stderr.flush()
         except Exception:  # noqa: BLE001 (standard error is closed or None: there is no place left)

@@ -52,6 +52,11 @@ class StreamQueue:
         self._connect, self._give_back, self._limit = connect, give_back, limit
         self._begin()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages this process has queued and not sent yet."""
+        return len(self._queue)
+
     def send(self, message: bytes) -> None:
         """Queue the message; raises OSError when the queue is full or the process is about to end."""
         if self.pid != os.getpid():

@@ -136,7 +136,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "doctor": (
         VOCABULARY
         | {"addresses", "client_ip", "conf", "fail2ban", "logger", "missing_events", "proxies", "reading", "records"}
-        | {"request_checks", "sinks"},
+        | {"request_checks", "senders", "sinks"},
         DJANGO,
     ),
     # Attacks the site as a client would, and watches what becomes of it.

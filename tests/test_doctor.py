@@ -6,8 +6,9 @@ import io
 import json
 import logging
 import os
+import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from security_logging.fail2ban.client import Client
 from security_logging.formatters import ECSFormatter, SecurityLineFormatter
 from security_logging.handlers import SecurityFileHandler
 from security_logging.request_checks import MIDDLEWARE
+from security_logging.syslog import SyslogHandler
 from written_log import event, write
 
 Break = Callable[[Patient], object]
@@ -418,6 +420,59 @@ def test_cloudwatch_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(shipping, "import_string", missing)
     with override_settings(SECURITY_LOGGING_CLOUDWATCH_SITE="shop"):
         assert [(found.name, found.level) for found in shipping.of_cloudwatch()] == [("cloudwatch", Level.UNKNOWN)]
+
+
+@pytest.mark.parametrize(("has_arrived", "name"), [(True, "probe"), (False, "probe.late")])
+def test_probe_at_cloudwatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, has_arrived: bool) -> None:
+    """Where CloudWatch is used, the probe event is looked for there."""
+    asked: list[str] = []
+
+    def has(event_id: str) -> bool:
+        asked.append(event_id)
+        return has_arrived
+
+    monkeypatch.setattr(shipping, "look_up", lambda: has)
+    with healthy(tmp_path, monkeypatch) as patient, override_settings(SECURITY_LOGGING_CLOUDWATCH_SITE="shop"):
+        found = list(probe.of_pipeline())[-1]
+        assert (found.name, asked[0] in patient.log.read_text()) == (name, True)
+
+
+def test_probe_at_a_cloudwatch_that_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where CloudWatch cannot be asked, that is said."""
+    monkeypatch.setattr(shipping, "import_string", lambda path: 1 / 0)
+    with healthy(tmp_path, monkeypatch), override_settings(SECURITY_LOGGING_CLOUDWATCH_SITE="shop"):
+        assert [found.name for found in probe.of_pipeline()] == ["probe", "probe.cloudwatch"]
+
+
+@pytest.fixture
+def log_server() -> Iterator[socket.socket]:
+    """Yield a log server that takes datagrams."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        yield server
+
+
+def test_probe_at_a_log_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_server: socket.socket) -> None:
+    """The probe event goes out to a log server, which cannot be asked for it."""
+    url = f"udp://127.0.0.1:{log_server.getsockname()[1]}"
+    with healthy(tmp_path, monkeypatch) as patient:
+        patient.use(SyslogHandler(url), None)
+        (found,) = probe.of_pipeline()
+    assert found.message == f"The probe event went out to {url}, which confirms nothing."
+    assert b"step=doctor" in log_server.recv(4096)
+
+
+@pytest.mark.parametrize("scheme", ["unix://{}/nobody.sock", "tcp://127.0.0.1:1"])
+def test_log_server_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scheme: str
+) -> None:
+    """A log server that is not there is an error, whether the event waits for it or was given up."""
+    with healthy(tmp_path, monkeypatch) as patient:
+        patient.use(SyslogHandler(scheme.format(tmp_path)), None)
+        (found,) = probe.of_pipeline()
+        patient.handler.close()
+    assert (found.name, found.level) == ("probe.unsent", Level.ERROR)
 
 
 @override_settings(SECURITY_LOGGING_EVENTS={"logout": False, "mfa_failed": False})

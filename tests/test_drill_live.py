@@ -13,7 +13,7 @@ from django.test import override_settings
 
 from drill_scene import FakeClient
 from patient import Patient, healthy
-from security_logging.drill import live as live_module
+from security_logging.doctor import shipping
 from security_logging.drill.in_process import InProcess
 from security_logging.drill.live import live
 from security_logging.drill.plan import make_plan
@@ -76,7 +76,7 @@ def test_alert_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command:
 
 def test_alert_command_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that does not end has not seen the alert."""
-    monkeypatch.setattr(live_module, "_SECONDS", 0.01)
+    monkeypatch.setattr("security_logging.drill.live._SECONDS", 0.01)
     with healthy(tmp_path, monkeypatch) as patient, enter(patient, alert_command="sleep 5") as scene:
         assert scene.alerted is not None
         assert scene.alerted("drill-1") is False
@@ -97,7 +97,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
         "security_logging.cloudwatch.credentials.connect": lambda service: client,
         "security_logging.cloudwatch.names.log_group": lambda: "/shop/production/security",
     }
-    monkeypatch.setattr(live_module, "import_string", answers.__getitem__)
+    monkeypatch.setattr(shipping, "import_string", answers.__getitem__)
     with override_settings(SECURITY_LOGGING_CLOUDWATCH_SITE="shop"):
         yield asked
 

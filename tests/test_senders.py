@@ -14,6 +14,8 @@ from security_logging.senders import SenderHandler
 class Broken:
     """A way that leads nowhere."""
 
+    waiting = 0
+
     def send(self, message: bytes) -> None:
         raise OSError("no way")
 

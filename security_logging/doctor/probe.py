@@ -1,4 +1,4 @@
-"""One event, written and looked for in each file: the proof that a line arrives."""
+"""One event, written and followed through each sink: the proof that it arrives."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from security_logging import reading
+from security_logging.doctor import shipping
 from security_logging.doctor.findings import Finding, error, ok, unknown
 from security_logging.event_types import DRILL
 from security_logging.logger import is_wanted, log_event
+from security_logging.senders import SenderHandler
 from security_logging.sinks import Sink, sinks
 
 SECONDS = 2.0  # for a line to arrive; the handlers write it before log_event returns
@@ -18,8 +20,9 @@ _TAIL = 262_144  # bytes of a busy log that are searched
 
 
 def of_pipeline() -> Iterator[Finding]:
-    """Write a `drill` event and follow it through each file."""
+    """Write a `drill` event and follow it to each file and log server, and to CloudWatch where that is used."""
     files = [sink for sink in sinks() if sink.path is not None]
+    senders = {x: x.failures for sink in sinks() if isinstance(x := sink.handler, SenderHandler)}
     missing = [sink.path for sink in files if sink.path is not None and would_be_roots(sink.path)]
     if missing:
         hint = "Run this as the web server's user, or create the file first."
@@ -29,8 +32,19 @@ def of_pipeline() -> Iterator[Finding]:
         yield unknown("probe", "SECURITY_LOGGING_EVENTS switches the event drill off")
         return
     event = log_event(DRILL, step="doctor", detail="Probe of manage.py security_doctor.")
-    for sink in files:
-        yield _arrived(sink, "" if event is None else event.id)
+    event_id = "" if event is None else event.id
+    yield from (_arrived(sink, event_id) for sink in files)
+    yield from (_sent(handler, failures) for handler, failures in senders.items())
+    if shipping.is_used():
+        yield shipping.of_event(event_id)
+
+
+def _sent(handler: SenderHandler, failures_before: int) -> Finding:
+    handler.flush()
+    if handler.failures > failures_before or handler.waiting:
+        hint = "Does the log server run, and may this machine reach it? See what the handler says on standard error."
+        return error("probe.unsent", f"The probe event could not be sent to {handler.server}.", hint)
+    return ok("probe", f"The probe event went out to {handler.server}, which confirms nothing.")
 
 
 def _arrived(sink: Sink, event_id: str) -> Finding:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from security_logging.doctor.findings import Finding, ok, unknown, warning
 from security_logging.sinks import sinks
 
 _HINT = "See manage.py security_cloudwatch status."
+LOOKS = 10  # a second apart, for the probe event
+_PAGES = 50  # of an answer of CloudWatch that are looked at
 _PART = "security_logging.cloudwatch"  # imported by name, since it needs boto3 and watchtower, which are optional
 
 
@@ -39,6 +43,34 @@ def of_cloudwatch() -> Iterator[Finding]:
         yield ok(
             "cloudwatch", f"{remote['group']}: the last event there is {remote['last_event_seconds']} seconds old."
         )
+
+
+def look_up() -> Callable[[str], bool]:
+    """Return a function that asks CloudWatch for an event of the last minute by its id; each call takes a second."""
+    logs: Any = import_string(f"{_PART}.credentials.connect")("logs")
+    group = import_string(f"{_PART}.names.log_group")()
+    start = int((time.time() - 60) * 1000)
+    pages = logs.get_paginator("filter_log_events")  # a page may be empty although a later one is not
+
+    def has(event_id: str) -> bool:
+        time.sleep(1)  # FilterLogEvents allows few calls a second
+        found = pages.paginate(logGroupName=group, filterPattern=f'"{event_id}"', startTime=start)
+        return any(page["events"] for page in islice(found, _PAGES))
+
+    return has
+
+
+def of_event(event_id: str) -> Finding:
+    """Wait for an event that was just logged to arrive at CloudWatch."""
+    try:
+        has = look_up()
+        found = any(has(event_id) for _ in range(LOOKS))
+    except Exception as problem:  # noqa: BLE001 (as above)
+        return unknown("probe.cloudwatch", f"CloudWatch cannot be asked: {type(problem).__name__}: {problem}", _HINT)
+    if not found:
+        message = f"The probe event did not arrive at CloudWatch within {LOOKS} seconds."
+        return warning("probe.late", message, f"Does the shipper run? {_HINT}")
+    return ok("probe", f"The probe event {event_id} arrived at CloudWatch.")
 
 
 def _status() -> tuple[dict[str, Any], dict[str, Any]]:

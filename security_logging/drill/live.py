@@ -8,13 +8,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from django.utils.module_loading import import_string
-
-from security_logging.doctor.shipping import is_used
+from security_logging.doctor.shipping import is_used, look_up
 from security_logging.drill.detector import detector_of
 from security_logging.drill.entrance import Entrance
 from security_logging.drill.plan import Plan
@@ -25,7 +21,6 @@ from security_logging.fail2ban.client import Client
 from security_logging.sinks import readable_files, sinks
 
 _SECONDS = 30  # for the alert command
-_PAGES = 50  # of an answer of CloudWatch that are looked at
 
 
 @contextmanager
@@ -44,7 +39,7 @@ def live(
     with _alone(log.parent):
         scene = Scene(plan, entrance, Watch(log), [Watch(path) for path in others], detector_of(client, surface))
         scene.is_enforced = enforced
-        scene.shipped = _at_cloudwatch() if is_used() else None
+        scene.shipped = look_up() if is_used() else None
         scene.alerted = _by_command(alert_command) if alert_command else None
         try:
             yield scene
@@ -65,21 +60,6 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _at_cloudwatch() -> Callable[[str], bool]:
-    """Return a function that asks CloudWatch for an event's id."""
-    logs: Any = import_string("security_logging.cloudwatch.credentials.connect")("logs")
-    group = import_string("security_logging.cloudwatch.names.log_group")()
-    start = int((time.time() - 60) * 1000)
-    pages = logs.get_paginator("filter_log_events")  # a page may be empty although a later one is not
-
-    def has(event_id: str) -> bool:
-        time.sleep(1)  # FilterLogEvents allows few calls a second
-        found = pages.paginate(logGroupName=group, filterPattern=f'"{event_id}"', startTime=start)
-        return any(page["events"] for page in islice(found, _PAGES))
-
-    return has
 
 
 def _by_command(command: str) -> Callable[[str], bool]:

@@ -1,14 +1,16 @@
-"""What a live drill asks CloudWatch, asked of one that we have not written."""
+"""What doctor and drill ask CloudWatch, asked of one that we have not written."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 
-from security_logging.drill import live
+from security_logging.cloudwatch import CloudWatchHandler
+from security_logging.doctor import probe, shipping
 from security_logging.ecs import render_json
 from security_logging.event_types import LOGIN_FAILED
 from security_logging.events import make_event
@@ -23,5 +25,16 @@ def test_look_for_an_event(logs: Any, tmp_path: Path, monkeypatch: pytest.Monkey
     events = [make_event(LOGIN_FAILED, ip="203.0.113.7", user="alice") for _ in range(3)]
     path.write_text("".join(f"{render_json(event)}\n" for event in events[:2]))
     call_command("security_cloudwatch", "ship", f"--file={path}")
-    has = live._at_cloudwatch()
+    has = shipping.look_up()
     assert [has(event.id) for event in events] == [True, True, False]
+
+
+def test_probe_of_the_doctor(logs: Any) -> None:
+    """The doctor finds the event that it has written, once the handler has sent it."""
+    handler = CloudWatchHandler()
+    logger = logging.getLogger("security")
+    logger.addHandler(handler)
+    found = list(probe.of_pipeline())
+    logger.removeHandler(handler)
+    handler.close()
+    assert [finding.message for finding in found if finding.message.endswith(" arrived at CloudWatch.")] != []

@@ -22,7 +22,7 @@ examples:
   manage.py security_doctor --inventory         the log inventory for an auditor (OWASP ASVS 5, V16.1.1)
 
 Exit status: 0 there is nothing to do; 1 it works, with warnings; 2 events are lost, or the wrong address could be
-banned. It writes one event, `drill`, and looks for it in each file; and `wrong_address_suspected` when most events of
+banned. It writes one event, `drill`, and follows it to each sink; and `wrong_address_suspected` when most events of
 the last day name one address that looks like a proxy.
 """
 
