@@ -61,7 +61,8 @@ def test_what_is_missing() -> None:
         "crosssite_request (reason empty and rejected_by_form); password_reset_requested; password_reset_completed; "
         "password_changed; password_change_failed; "
         "permission_denied (reason not_staff and no_permission, of a user who is sent back to the login page); "
-        "untrusted_forwarding; the address where code calls authenticate() without the request."
+        "untrusted_forwarding; login (reason token) of Django REST framework; "
+        "the address where code calls authenticate() without the request."
     )
     assert found(MIDDLEWARE=[]) == [text]
 

@@ -126,9 +126,9 @@ def test_missing_moto_is_said() -> None:
 @pytest.mark.parametrize(
     ("line", "count"),
     [
-        (r"login_failed +203\.0\.113\.77 +admin csrf", 5),
-        (r"login_failed +203\.0\.113\.88 +admin not_staff", 1),
-        (r"permission_denied +203\.0\.113\.88 +admin not_staff", 1),
+        (r"│ \S+ login_failed +203\.0\.113\.77 +admin csrf", 5),
+        (r"│ \S+ login_failed +203\.0\.113\.88 +admin not_staff", 1),
+        (r"│ \S+ permission_denied +203\.0\.113\.88 +admin not_staff", 1),
     ],
     ids=["tool without CSRF token", "user who is not staff", "page for the staff"],
 )
