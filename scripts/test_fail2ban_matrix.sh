@@ -92,9 +92,13 @@ make_root() {
     [ -e "/usr/share/debootstrap/scripts/$suite" ] || script=(/usr/share/debootstrap/scripts/gutsy)
   fi
   why="debootstrap failed, see $ROOTS/$suite.log"
+  local bootstrap=(debootstrap --variant=minbase --components="$components" --include="$PACKAGES")
+  bootstrap+=("$suite" "$new" "$mirror" "${script[@]}")
   rm -rf --one-file-system "$new"
-  debootstrap --variant=minbase --components="$components" --include="$PACKAGES" \
-    "$suite" "$new" "$mirror" "${script[@]}" >"$ROOTS/$suite.log" 2>&1 || return "$FAILED"
+  if ! "${bootstrap[@]}" >"$ROOTS/$suite.log" 2>&1; then  # once more: a mirror in the middle of its update
+    rm -rf --one-file-system "$new"
+    "${bootstrap[@]}" >>"$ROOTS/$suite.log" 2>&1 || return "$FAILED"
+  fi
   if [ "$suite" = noble ]; then  # the released package does not start with Python 3.12, its update does
     # The new root has Ubuntu's keys, but no certificates.
     echo "deb ${mirror/https:/http:} noble-updates main universe" >"$new/etc/apt/sources.list.d/updates.list"
