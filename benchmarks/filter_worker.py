@@ -1,7 +1,11 @@
 """
 Measure Fail2ban filters in one process, interleaved; run by the interpreter that Fail2ban is installed for.
 
-    /usr/bin/python3 filter_worker.py ROUNDS < [{"name": ..., "directory": ..., "options": {...}, "lines": [...]}, ...]
+    /usr/bin/python3 filter_worker.py ROUNDS < TASKS
+
+TASKS is [{"title": ..., "name": ..., "directory": ..., "options": {...}, "lines": [...]}, ...] in JSON.
+
+The journal hands over time and text apart from each other: such lines are lists of two.
 
 Prints the lines per second of CPU time of each filter in each round as JSON.
 """
@@ -46,10 +50,15 @@ def apply(found: Any, option: str, value: str) -> None:
         found.setMaxLines(int(value))
 
 
-def measure(found: Any, lines: list[str]) -> tuple[float, int]:
+def measure(found: Any, lines: list[str] | list[list[str]]) -> tuple[float, int]:
     """Return the lines per second of CPU time, and how many of them were failures."""
+    now = time.time()
     started = time.process_time()
-    failures = sum(1 for line in lines if found.processLine(line))
+    failures = sum(
+        1
+        for line in lines
+        if (found.processLine(line) if isinstance(line, str) else found.processLine(("", *line), now))
+    )
     return len(lines) / (time.process_time() - started), failures
 
 

@@ -19,7 +19,7 @@ import django
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # benchmarks and scripts; the package too, where it is not installed
 
-NAMES = ("login", "memory", "filter", "cloudwatch")
+NAMES = ("login", "memory", "filter", "rotation", "block", "cloudwatch")
 
 
 def main(arguments: list[str] | None = None) -> int:

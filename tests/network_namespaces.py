@@ -74,13 +74,17 @@ class Network:
         """Return the words that run a program in the server's namespace."""
         return _enter(self.server, self.who)
 
+    def in_client(self) -> list[str]:
+        """Return the words that run a program in the clients' namespace."""
+        return _enter(self.client, self.who)
+
     def connect(self, address: str, port: int = PORT) -> str:
         """Connect to the server from a client's address and return "open" or "blocked"."""
-        return _output(*_enter(self.client, self.who), _PYTHON, "-c", _CONNECT, address, str(port)).strip()
+        return _output(*self.in_client(), _PYTHON, "-c", _CONNECT, address, str(port)).strip()
 
     def send(self, source: str, server: str, port: int, request: bytes) -> str:
         """Send a request from a client's address and return what is answered."""
-        words = (*_enter(self.client, self.who), _PYTHON, "-c", _SEND, source, server, str(port))
+        words = (*self.in_client(), _PYTHON, "-c", _SEND, source, server, str(port))
         return _output(*words, sent=request)
 
 

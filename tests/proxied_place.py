@@ -51,13 +51,7 @@ class Place:
 
     def fail(self, source: str, server: str, headers: list[tuple[str, str]]) -> str:
         """Fail a login from an address with these headers; return the status."""
-        body = b"csrfmiddlewaretoken=" + b"a" * 32 + b"&username=alice&password=wrong"
-        lines = [
-            *("POST /accounts/login/ HTTP/1.1", "Host: shop.test", "Connection: close"),
-            *(f"Cookie: csrftoken={'a' * 32}", "Content-Type: application/x-www-form-urlencoded"),
-            *(f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers)),
-        ]
-        answer = self.wires.send(source, server, self.port, "\r\n".join([*lines, "", ""]).encode() + body)
+        answer = self.wires.send(source, server, self.port, failed_login(headers))
         return answer.partition(" ")[2][:3]
 
     @property
@@ -70,6 +64,17 @@ class Place:
     def reload_nginx(self) -> None:
         """Let nginx read its configuration anew."""
         os.kill(int((self.directory / "nginx.pid").read_text()), signal.SIGHUP)
+
+
+def failed_login(headers: list[tuple[str, str]]) -> bytes:
+    """Return a login that fails, as a request with these headers."""
+    body = b"csrfmiddlewaretoken=" + b"a" * 32 + b"&username=alice&password=wrong"
+    lines = [
+        *("POST /accounts/login/ HTTP/1.1", "Host: shop.test", "Connection: close"),
+        *(f"Cookie: csrftoken={'a' * 32}", "Content-Type: application/x-www-form-urlencoded"),
+        *(f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in headers)),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def headers(claimed: str = "", appended: str = "") -> list[tuple[str, str]]:
