@@ -68,11 +68,11 @@ def environment(directory: Path, ends: Sinks, profiles: list[str], **options: An
     }
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 20, every: float = 0.05) -> bool:
     """Wait until the condition holds, and tell whether it does."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(every)
     return condition()
 
 
@@ -117,7 +117,7 @@ def drive(server: str, variables: dict[str, str], log: Path, wanted: Wanted) -> 
         for number in range(REQUESTS):
             statuses = [get(f"{base}/{page}") for page in (f"speak/{number}", f"missing-{number}", "healthz")]
             assert statuses == [200, 404, 200], log.read_text()
-        wait_until(lambda: have_all(wanted))
+        wait_until(lambda: have_all(wanted), every=0.2)
 
 
 def work(variables: dict[str, str], log: Path, wanted: Wanted, *, gently: bool = False) -> None:
@@ -126,7 +126,7 @@ def work(variables: dict[str, str], log: Path, wanted: Wanted, *, gently: bool =
     send = f"from profile_site.tasks import speak\nfor number in range({REQUESTS}): speak.delay(number)"
     with running([*WORKER, *WORKER_ALONE], variables, log, gently=gently):
         subprocess.run([sys.executable, "-c", send], env=variables, check=True, timeout=60)
-        wait_until(lambda: have_all(wanted), 30)
+        wait_until(lambda: have_all(wanted), 30, every=0.2)
 
 
 def expected(server: str, streams: str = "functions") -> Found:
@@ -172,7 +172,11 @@ def at_ends(ends: Sinks, profiles: list[str], log: Path, found: Found) -> Wanted
 
 
 def have_all(wanted: Wanted) -> bool:
-    """Tell whether everything has arrived everywhere."""
+    """
+    Tell whether everything has arrived everywhere.
+
+    Not to be asked all the time: it would keep this process from taking datagrams, of which a socket holds ten.
+    """
     return all(read() == found for read, found in wanted.values())
 
 
