@@ -174,8 +174,8 @@ STORY = (
     Step("unban", "The ban is lifted", unban),
     Step("blind_tool", "A tool that knows nothing of CSRF is caught", blind_tool),
     Step("stolen_password", "A stolen password is tried at the admin", stolen_password),
-    Step("drill", "An incident drill is rehearsed", drill),
     Step("cloudwatch", "CloudWatch tells the same story", cloudwatch),
+    Step("drill", "An incident drill is rehearsed", drill),
 )
 CLEAN_UP = Step("clean_up", "Everything is cleaned up", clean_up)
 

@@ -110,6 +110,16 @@ def test_story_ends_in_cloudwatch(demo: tuple[int, Summary, str], event: str, co
     assert (len(line.findall(tail)), len(line.findall(query))) == (count, count)
 
 
+def test_demo_ends_with_the_report_of_a_drill(demo: tuple[int, Summary, str]) -> None:
+    """The last thing that is played is a rehearsed drill, and its report is printed."""
+    _status, summary, story = demo
+    last = [step["name"] for step in summary["steps"]][-2:]
+    assert (last, len(re.findall(r"^ *# Incident drill drill-\w+: passed$", story, re.MULTILINE))) == (
+        ["drill", "clean_up"],
+        1,
+    )
+
+
 def test_missing_moto_is_said() -> None:
     """Without a CloudWatch of its own the demo says so, asks no other, and is well all the same."""
     code = (
