@@ -178,11 +178,11 @@ def small_disk(directory: Path) -> Iterator[Path]:
 
 
 def test_full_disk(capfd: pytest.CaptureFixture[str]) -> None:
-    """On a full disk lines go to standard error and name nobody in the log; with room again failures count again."""
+    """On a full disk lines go to standard error and name nobody; with room again each failure counts, the first too."""
     with short_directory() as directory, small_disk(directory) as disk:
         found = Attack(directory, log=disk / "security.log")
         with closing(found.handler), found.fail2ban:
-            found.fail(1)
+            found.fail(1, client(999))
             found.wait_until_found(1)
             (disk / "ballast").write_bytes(b"x" * 60 * 1024)
             for number in range(200):
