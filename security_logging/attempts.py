@@ -24,6 +24,7 @@ from security_logging.event_types import (
 )
 from security_logging.events import SecurityEvent
 from security_logging.logger import events_of, log_event
+from security_logging.prior_failures import log_failure
 from security_logging.receivers import typed_name
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def log_login_attempt(request: HttpRequest, response: HttpResponseBase, typed: o
     else:
         # AuthenticationForm keeps whom the credentials belong to before it asks whether that user may log in.
         reason = _why_refused(user, request.resolver_match)
-        log_event(LOGIN_FAILED, request, reason=reason, status=status, user=partial(name_of, user))
+        log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=partial(name_of, user))
 
 
 def log_untried(request: HttpRequest, reason: str, status: int | None, user: object = None) -> None:
@@ -89,7 +90,7 @@ def log_untried(request: HttpRequest, reason: str, status: int | None, user: obj
     if is_cross_site(request):
         log_event(CROSSSITE_REQUEST, request, reason=reason, status=status)
     else:
-        log_event(LOGIN_FAILED, request, reason=reason, status=status, user=user or partial(_typed_user, request))
+        log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=user or partial(_typed_user, request))
 
 
 def _why_untried(form: Any) -> str:

@@ -168,8 +168,8 @@ class Settings:
     PRIOR_FAILURES_WINDOW = Setting[int](
         0,
         "int",
-        "Seconds for which failed logins are counted in Django's cache, so that a login says how many there were "
-        "before it; 0: not counted.",
+        "Seconds for which each login_failed and mfa_failed is counted in Django's cache, for its user and its "
+        "address, so that a login says how many there were before it; 0: not counted.",
     )
 
     # CloudWatch (security_logging.cloudwatch); read only where it is used.

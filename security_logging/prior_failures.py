@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
 
@@ -12,14 +13,33 @@ from security_logging import client_ip
 from security_logging.conf import conf
 from security_logging.context import current_request
 from security_logging.fields import UNKNOWN
-from security_logging.logger import plain_request
+from security_logging.logger import log_event, plain_request
+from security_logging.reports import attempt
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from security_logging.event_types import EventType
     from security_logging.events import SecurityEvent
 
 USER, ADDRESS = "user", "address"
+
+
+def log_failure(
+    event_type: EventType, request: HttpRequest | None, *, reason: str, user: object = None, **fields: Any
+) -> None:
+    """
+    Log a failed login, and count it for the login that may follow.
+
+    `user` is what was typed, attacker-controlled, or a callable that returns it; None counts for the address alone.
+    """
+    event = log_event(event_type, request, reason=reason, user=user, **fields)
+    attempt("prior_failures", count, None, partial(_read, user), event)
+
+
+def _read(user: object) -> str | None:
+    found = user() if callable(user) else user
+    return None if found is None else str(found)
 
 
 def count(user: Callable[[], str | None], event: SecurityEvent | None) -> None:

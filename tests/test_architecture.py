@@ -83,12 +83,12 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "accounts": (VOCABULARY | {"actor", "logger", "reports"}, DJANGO),
     "privileges": (VOCABULARY | {"accounts", "actor", "logger", "reports"}, DJANGO),
     "admin_log": (VOCABULARY | {"actor", "logger", "reports"}, DJANGO),
-    "prior_failures": (VOCABULARY | {"client_ip", "conf", "context", "logger"}, DJANGO),
+    "prior_failures": (VOCABULARY | {"client_ip", "conf", "context", "logger", "reports"}, DJANGO),
     "receivers": (VOCABULARY | {"actor", "conf", "context", "logger", "reports", "prior_failures", "surface"}, DJANGO),
     # What no signal tells: seen in the answer, or in a record that Django writes.
     "account_views": ({"view_classes"}, DJANGO),
     "answers": (set(), DJANGO),
-    "attempts": (VOCABULARY | {"actor", "cross_site", "logger", "receivers"}, DJANGO),
+    "attempts": (VOCABULARY | {"actor", "cross_site", "logger", "prior_failures", "receivers"}, DJANGO),
     "passwords": (VOCABULARY | {"actor", "attempts", "logger"}, DJANGO),
     "refusals": (
         VOCABULARY | {"account_views", "actor", "attempts", "bait_paths", "cross_site", "logger", "view_classes"},
@@ -149,8 +149,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     # Each integration knows the one package that it is for.
     "integrations": (
         VOCABULARY
-        | {"account_views", "actor", "answers", "attempts", "logger", "reports", "passwords", "receivers", "refusals"}
-        | {"view_classes"},
+        | {"account_views", "actor", "answers", "attempts", "logger", "reports", "passwords", "prior_failures"}
+        | {"receivers", "refusals", "view_classes"},
         ANYTHING,
     ),
     # The only importer of boto3 and watchtower: they open connections and take a second to load.

@@ -16,12 +16,15 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.http import HttpResponseBase
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.utils.encoding import force_bytes
 from django.utils.http import urlencode, urlsafe_base64_encode
 from django.utils.timezone import now
 
+from security_logging import prior_failures
+from security_logging.event_types import LOGIN_FAILED
 from security_logging.events import SecurityEvent
 from security_logging.line_format import render_message
 from security_logging.missing_events import MISSING
@@ -71,6 +74,20 @@ def test_async(flow: dict[str, Any], people: dict[str, User]) -> None:
     """Under ASGI it leaves the same."""
     response, events = _run(FarAsyncClient, flow, people)
     assert (response.status_code, _lines(events)) == (flow["status"], _expected(people, flow["lines"]))
+
+
+FAILED = [flow for flow in FLOWS if any(line.startswith("login_failed") for line in flow["lines"])]
+
+
+@pytest.mark.parametrize("flow", FAILED, ids=[flow["name"] for flow in FAILED])
+def test_failures_are_counted(flow: dict[str, Any], people: dict[str, User]) -> None:
+    """Each failed login, whoever has told it, is one that the next login of the address says was before it."""
+    cache.clear()
+    with override_settings(SECURITY_LOGGING_PRIOR_FAILURES_WINDOW=60):
+        _, events = _run(Client, flow, people, REMOTE_ADDR=ADDRESS)
+        failures = [event for event in events if event.type is LOGIN_FAILED]
+        request = RequestFactory().get("/", REMOTE_ADDR=ADDRESS)
+        assert prior_failures.before_login(lambda: "somebody else", request) == len(failures)
 
 
 @every_flow

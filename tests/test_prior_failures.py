@@ -3,17 +3,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.core.cache import cache
-from django.test import RequestFactory, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from security_logging import prior_failures
 from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import make_event
+from security_logging.events import SecurityEvent, make_event
 from security_logging.formatters import event_of
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +105,35 @@ def test_unknown_address(security_records: list[logging.LogRecord]) -> None:
 def test_without_a_request() -> None:
     """Without a request the user alone counts."""
     assert prior_failures.before_login(lambda: "alice", None) == 0
+
+
+@pytest.mark.parametrize("data", [{"username": "alice"}, {"username": "alice", "password": PASSWORD}])
+def test_attempt_that_no_signal_tells(
+    data: dict[str, str], client: Client, security_records: list[logging.LogRecord]
+) -> None:
+    """An empty password counts for the user, and so does the right one at an admin where she may not go."""
+    client.post("/admin/login/", data)
+    assert login(security_records, address="198.51.100.9") == 1
+
+
+def test_request_of_another_site(client: Client, security_records: list[logging.LogRecord]) -> None:
+    """What a hostile page makes her browser send is no failure of hers."""
+    client.post("/accounts/login/", {"username": "alice"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert login(security_records, address="127.0.0.1") == 0
+
+
+def test_failure_without_a_name() -> None:
+    """Without a user name the address alone counts."""
+    request = RequestFactory().post("/", REMOTE_ADDR="203.0.113.7")
+    prior_failures.log_failure(LOGIN_FAILED, request, reason="csrf")
+    assert prior_failures.before_login(lambda: "alice", request) == 1
+
+
+def test_broken_cache_at_a_failure(captured: list[SecurityEvent], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it cost the line of a failure."""
+    monkeypatch.setattr("django.core.cache.backends.locmem.LocMemCache.add", Mock(side_effect=ConnectionError))
+    prior_failures.log_failure(LOGIN_FAILED, RequestFactory().post("/"), reason="csrf", user="alice")
+    assert [event.fields["reason"] for event in captured] == ["csrf"]
 
 
 def test_broken_cache(security_records: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch) -> None:

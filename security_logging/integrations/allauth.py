@@ -26,6 +26,7 @@ from security_logging.event_types import (
 )
 from security_logging.logger import log_event
 from security_logging.passwords import WRONG_OLD_PASSWORD
+from security_logging.prior_failures import log_failure
 from security_logging.receivers import typed_name
 from security_logging.view_classes import is_of, view_class_of
 
@@ -89,12 +90,12 @@ def connect() -> None:
 
 def on_login_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
     """Log a wrong code in place of a password; whoever asked for one need not exist."""
-    log_event(LOGIN_FAILED, request, reason=BAD_CODE, user=_name(user))
+    log_failure(LOGIN_FAILED, request, reason=BAD_CODE, user=_name(user))
 
 
 def on_reset_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
     """Log a wrong code for a new password: who guesses it takes over the account."""
-    log_event(LOGIN_FAILED, request, reason=BAD_RESET_CODE, user=_name(user))
+    log_failure(LOGIN_FAILED, request, reason=BAD_RESET_CODE, user=_name(user))
 
 
 def on_password_changed(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
@@ -132,7 +133,8 @@ def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase
     elif event_type is PASSWORD_CHANGE_FAILED:
         log_event(event_type, request, reason=reason, **who, target=who.get("user"), target_id=who.get("user_id"))
     else:
-        log_event(event_type, request, reason=reason, status=status, user=who.get("user") or _name(_pending(response)))
+        user = who.get("user") or _name(_pending(response))
+        log_failure(event_type, request, reason=reason, status=status, user=user)
 
 
 def _pending(response: HttpResponseBase) -> Any | None:

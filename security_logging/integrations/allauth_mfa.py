@@ -10,7 +10,7 @@ from allauth.mfa.signals import authentication_failed
 from security_logging.actor import name_of
 from security_logging.event_types import MFA_FAILED
 from security_logging.integrations.allauth import BAD_CODE
-from security_logging.logger import log_event
+from security_logging.prior_failures import log_failure
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -25,4 +25,4 @@ def on_authentication_failed(
     sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object
 ) -> None:
     """Log that a code was refused."""
-    log_event(MFA_FAILED, request, reason=BAD_CODE, user=partial(name_of, user))
+    log_failure(MFA_FAILED, request, reason=BAD_CODE, user=partial(name_of, user))

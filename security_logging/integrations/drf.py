@@ -24,6 +24,7 @@ from security_logging.event_types import (
 )
 from security_logging.integrations import simplejwt
 from security_logging.logger import log_event, plain_request
+from security_logging.prior_failures import log_failure
 from security_logging.receivers import typed_name
 from security_logging.refusals import NO_PERMISSION, TOO_MANY_REQUESTS
 from security_logging.reports import attempt
@@ -83,7 +84,7 @@ def _log(error: Exception, context: dict[str, Any]) -> None:
     if isinstance(error, exceptions.AuthenticationFailed):
         if obtains_token(type(context["view"])):  # the password was right, or a signal would have told
             user = partial(_typed, context["request"])
-            log_event(LOGIN_FAILED, request, reason=INACTIVE, status=status, user=user)
+            log_failure(LOGIN_FAILED, request, reason=INACTIVE, status=status, user=user)
         else:
             _log_authentication(error, request, status)
     elif isinstance(error, exceptions.NotAuthenticated):
@@ -102,7 +103,7 @@ def _log_authentication(error: exceptions.AuthenticationFailed, request: HttpReq
     if simplejwt.is_expired(error):
         log_event(PERMISSION_DENIED, request, reason=TOKEN_EXPIRED, status=status)
     elif _scheme(request) == "basic":
-        log_event(LOGIN_FAILED, request, reason=INACTIVE if is_inactive else MALFORMED, status=status)
+        log_failure(LOGIN_FAILED, request, reason=INACTIVE if is_inactive else MALFORMED, status=status)
     else:
         log_event(TOKEN_FAILED, request, reason=INACTIVE if is_inactive else BAD_TOKEN, status=status)
 

@@ -11,7 +11,7 @@ from security_logging import answers
 from security_logging.actor import name_of
 from security_logging.attempts import EMPTY, REJECTED_BY_FORM, is_refused
 from security_logging.event_types import MFA_FAILED
-from security_logging.logger import log_event
+from security_logging.prior_failures import log_failure
 from security_logging.receivers import LOCKED
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def connect() -> None:
 
 def on_verification_failed(sender: object, user: Any = None, **kwargs: object) -> None:
     """Log that a device refused the code; the signal has no request, so the middleware's is taken."""
-    log_event(MFA_FAILED, reason=BAD_CODE, user=partial(name_of, user))
+    log_failure(MFA_FAILED, None, reason=BAD_CODE, user=partial(name_of, user))
 
 
 def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
@@ -51,7 +51,7 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
         return False
     if codes - _QUESTIONS and not is_refused(request):
         reason = LOCKED if None in codes else EMPTY if "required" in codes else REJECTED_BY_FORM
-        log_event(MFA_FAILED, request, reason=reason, status=response.status_code, user=partial(name_of, user))
+        log_failure(MFA_FAILED, request, reason=reason, status=response.status_code, user=partial(name_of, user))
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
-from django.test import AsyncClient, Client
+from django.test import AsyncClient, Client, RequestFactory
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
@@ -23,6 +24,7 @@ from oauth2_provider.models import Application
 from two_factor.admin import patch_admin, unpatch_admin
 
 from integrations.conftest import ADDRESS
+from security_logging import prior_failures
 from security_logging.events import SecurityEvent
 from security_logging.missing_events import MISSING, WITHOUT_ADDRESS, Missing
 from security_logging.missing_events import told as told_events
@@ -346,6 +348,21 @@ def test_sync(name: str, captured: list[SecurityEvent]) -> None:
 def test_async(name: str, captured: list[SecurityEvent]) -> None:
     """Under ASGI it leaves the same."""
     assert run(AsyncBrowser(), FLOWS[name], captured) == FLOWS[name].lines
+
+
+FAILURES = (FAILED, MFA)
+
+
+@pytest.mark.parametrize("name", [name for name in FLOWS if FLOWS[name].lines[-1].split()[0] in FAILURES])
+def test_failures_are_counted(name: str, captured: list[SecurityEvent], settings: Any) -> None:
+    """Each failed login and second factor is one that the next login of the address says was before it."""
+    settings.SECURITY_LOGGING_PRIOR_FAILURES_WINDOW = 60
+    request = RequestFactory().get("/", REMOTE_ADDR=ADDRESS)
+    count = partial(prior_failures.before_login, lambda: "somebody else", request)
+    FLOWS[name].before(client := Client(REMOTE_ADDR=ADDRESS))
+    before = count()
+    FLOWS[name].act(client)
+    assert count() == (before or 0) + 1
 
 
 @every_flow
