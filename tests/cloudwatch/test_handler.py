@@ -242,6 +242,33 @@ def test_own_traffic(handler: CloudWatchHandler, endpoint: FaultEndpoint) -> Non
     assert endpoint.calls["PutLogEvents"] <= 3
 
 
+def test_captured_warnings(
+    handler: CloudWatchHandler, endpoint: FaultEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning that a library gives while it sends is not sent in turn; one of the site is."""
+    put = sender._put
+
+    def warning_put(*arguments: Any) -> Any:
+        warnings.warn("old protocol", DeprecationWarning, stacklevel=1)
+        return put(*arguments)
+
+    monkeypatch.setattr(sender, "_put", warning_put)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(True)
+            log()
+            warnings.warn("old view", DeprecationWarning, stacklevel=1)
+            handler.flush()
+    finally:
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
+    texts = " ".join(item["message"] for item in endpoint.messages)
+    assert ("old protocol" in texts, "old view" in texts, endpoint.calls["PutLogEvents"] <= 3) == (False, True, True)
+
+
 def test_mark_of_the_thread() -> None:
     """Only the thread that sends is marked."""
     record = logging.makeLogRecord({})

@@ -66,6 +66,22 @@ def test_alarms_have_metrics() -> None:
     assert {alarm.metric for alarm in alarms()} <= set(BY_NAME)
 
 
+@pytest.mark.parametrize(
+    ("name", "metric", "threshold"),
+    [
+        ("Burst", "FailedLogins", 20),
+        ("Admin", "AdminFailedLogins", 3),
+        ("SuccessAfterFailures", "SuccessAfterFailures", 1),
+        ("Dropped", "Dropped", 1),
+    ],
+)
+def test_threshold(name: str, metric: str, threshold: int) -> None:
+    """These alarms go off when there are as many as that."""
+    alarm = next(alarm for alarm in alarms() if alarm.name == name)
+    expected = (metric, "Sum", "GreaterThanOrEqualToThreshold", threshold)
+    assert expected == (alarm.metric, alarm.statistic, alarm.comparison, alarm.threshold)
+
+
 def test_silence_is_an_alarm() -> None:
     """When nothing comes any more, that is the alarm."""
     assert [alarm.name for alarm in alarms() if alarm.missing == "breaching"] == ["Silence"]

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from botocore.validate import ParamValidator  # type: ignore[import-untyped]  # botocore ships no types
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
-from cloudwatch.fault_endpoint import refusing_url
+from cloudwatch.fault_endpoint import FaultEndpoint, refusing_url
 from security_logging import ecs, events
 from security_logging.cloudwatch import tail
 from security_logging.cloudwatch.credentials import connect
@@ -97,6 +98,7 @@ def test_provision(connecting: Any) -> None:
     group = connecting().describe_log_groups()["logGroups"][0]
     there = connecting("cloudwatch")
     assert (group["logGroupName"], group["retentionInDays"]) == (GROUP, 90)
+    assert connecting().list_tags_log_group(logGroupName=GROUP)["tags"] == {"team": "ops"}
     assert len(connecting().describe_metric_filters(logGroupName=GROUP)["metricFilters"]) == 13
     assert len(there.describe_alarms()["MetricAlarms"]) == 6
     assert there.list_dashboards()["DashboardEntries"][0]["DashboardName"] == "shop-test-security"
@@ -107,6 +109,14 @@ def test_without_queries(aws: str) -> None:
     """`--no-queries` sets up everything that a moto server has."""
     run("provision", "--no-queries")
     assert run("provision", "--no-queries").startswith("0 changes")
+
+
+def test_alarms_are_heard(connecting: Any) -> None:
+    """Each alarm goes to a topic that exists."""
+    run("provision")
+    topics = [topic["TopicArn"] for topic in connecting("sns").list_topics()["Topics"]]
+    found = connecting("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert [alarm["AlarmActions"] for alarm in found] == [topics] * 6
 
 
 def test_provision_twice(connecting: Any) -> None:
@@ -367,6 +377,26 @@ def test_group_that_is_missing(aws: str) -> None:
     """An error of AWS is one line, not a traceback."""
     with pytest.raises(CommandError, match="CloudWatch: ResourceNotFoundException"):
         run("tail", "--once")
+
+
+@pytest.mark.parametrize("fault", ["expired", "reset"])
+@pytest.mark.parametrize("command", ["ship", "provision", "query attackers", "tail --once", "status", "policy writer"])
+def test_credentials_are_never_printed(
+    fault: str, command: str, endpoint: FaultEndpoint, settings_for: Any, tmp_path: Path, capfd: Any
+) -> None:
+    """Whatever goes wrong, no command says a key."""
+    endpoint.mode = fault
+    path = tmp_path / "security.json"
+    path.touch()
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDSECRET", "AWS_SECRET_ACCESS_KEY": "s3cr3t", "AWS_SESSION_TOKEN": "t0ken"}
+    said = ""
+    with settings_for(endpoint.url), override_settings(SECURITY_LOGGING_CLOUDWATCH_FILE=str(path), **keys):
+        try:
+            said = run(*command.split())
+        except CommandError as error:
+            said = str(error)
+    said += "".join(capfd.readouterr())
+    assert [secret for secret in keys.values() if secret in said] == []
 
 
 def test_error_of_our_own(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:

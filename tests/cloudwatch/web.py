@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def attempt(request: HttpRequest) -> HttpResponse:
-    """Log a failed login and return the id of the event."""
+    """Log a failed login and return the id of the event, and that of this process."""
     from security_logging.logger import log_event
 
     event = log_event(LOGIN_FAILED, ip="203.0.113.7", user="alice")
-    return HttpResponse(event.id if event else "lost")
+    return HttpResponse(f"{event.id if event else 'lost'} {os.getpid()}")
 
 
 urlpatterns = [path("attempt", attempt)]
