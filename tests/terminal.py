@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from fail2ban_server import wait_for
 
-SECONDS = 60
+SECONDS = 30
 
 
 class Terminal:
@@ -30,16 +30,23 @@ class Terminal:
 
     def answer(self, question: str, answer: str) -> None:
         """Wait until what was said ends with the question, and answer."""
-        wait_for(lambda: self._read().rstrip().endswith(question), f"{question} after {self.said}", SECONDS)
+        self._wait_for(lambda: self._read().rstrip().endswith(question), question)
         self.said += "\n"
         os.write(self.end, f"{answer}\n".encode())
 
     def wait(self) -> int:
         """Return the exit status."""
-        wait_for(self._has_ended, f"the end of {self.said}", SECONDS)
+        self._wait_for(self._has_ended, "the end")
         self._read()
         os.close(self.end)
         return int(self.process.returncode)
+
+    def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        try:
+            wait_for(condition, what, SECONDS)
+        except AssertionError as error:
+            self.process.kill()
+            raise AssertionError(f"{error}; it said: {self.said}") from None
 
     def _has_ended(self) -> bool:
         self._read()
