@@ -109,6 +109,15 @@ make_root() {
   mv "$new" "$ROOTS/$suite"
 }
 
+# Two runs must not make the same root; the tests in it disturb nobody. What cannot be locked cannot be made either.
+make_root_once() {
+  local status=0
+  mkdir -p "$ROOTS" 2>/dev/null && exec 9>"$ROOTS/.$1.lock" && flock 9
+  make_root "$1" || status="$?"
+  exec 9>&-
+  return "$status"
+}
+
 # The mounts are in a namespace of their own, so that nothing of them is left, whatever happens.
 run_in() {
   # shellcheck disable=SC2086 - TESTS are words
@@ -122,7 +131,7 @@ run_in() {
 # run_suite SUITE: make its root, run the tests in it, leave a note.
 run_suite() {
   local suite="$1" status=0 started="$SECONDS" version
-  make_root "$suite" || status="$?"
+  make_root_once "$suite" || status="$?"
   if [ "$status" != 0 ]; then
     [ "$status" = "$FAILED" ] && [ "${CI:-}" = true ] || { note "$suite" skipped "$why"; return; }
     note "$suite" FAILED "$why"
@@ -143,12 +152,9 @@ if [ "$(id -u)" != 0 ]; then
   exit 1
 fi
 [ $# -gt 0 ] || set -- "${DEBIAN[@]}" "${UBUNTU[@]}"
-mkdir -p "$ROOTS"
-exec 9>"$ROOTS/.lock"  # two runs would make the same root
-flock 9
 for suite in "$@"; do
   while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n || true; done
-  run_suite "$suite" 9>&- &
+  run_suite "$suite" &
 done
 wait
 
