@@ -9,11 +9,12 @@ import sys
 from security_logging import ecs, line_format, record_context
 from security_logging.events import FOREIGN, SecurityEvent
 from security_logging.fields import UNKNOWN, clip, escape
-from security_logging.records import message_of, time_of, traceback_of
+from security_logging.records import message_of, time_of, traceback_of, visible
 
 _MESSAGE_ROOM = 900  # bytes of another logger's message in a line; line and traceback stay below 2 KB together
 _TRACEBACK_ROOM = 800  # bytes; the end of a traceback says most
 _JSON_TRACEBACK_LIMIT = 8000  # characters
+_CONSOLE_LIMIT = 4096  # characters of a message, or of a line of a traceback
 
 
 class SecurityLineFormatter(logging.Formatter):
@@ -68,8 +69,8 @@ class ConsoleFormatter(logging.Formatter):
     Write for a human at a terminal: time, event, surface, address, user and reason in columns, coloured by level.
 
     Colour is used when standard error is a terminal; the environment variables NO_COLOR and FORCE_COLOR, or `color`,
-    decide otherwise. Text from a client is escaped before it is coloured, so it cannot steer the terminal. A traceback
-    keeps its lines, indented behind a bar.
+    decide otherwise. Text from a client is escaped before it is coloured, so it cannot steer the terminal. Messages of
+    other loggers keep the letters of every language; a traceback keeps its lines, indented behind a bar.
     """
 
     COLORS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
@@ -86,7 +87,7 @@ class ConsoleFormatter(logging.Formatter):
         if event is not None:
             return f"{self.paint('2', time)} {self._event(record, event)}"
         level = self.paint(self.COLORS.get(record.levelname, "0"), f"{_unquoted(record.levelname, 32):<8}")
-        line = f"{self.paint('2', time)} {level} {_unquoted(record.name, 128)}: {_unquoted(message_of(record), 4096)}"
+        line = f"{self.paint('2', time)} {level} {_unquoted(record.name, 128)}: {_safe(message_of(record))}"
         return "\n    | ".join([line, *map(_safe, traceback_of(record).splitlines())])
 
     def paint(self, code: str, text: str) -> str:
@@ -143,7 +144,7 @@ def _unquoted(text: object, room: int) -> str:
 
 
 def _safe(line: str) -> str:
-    return _unquoted(line, 4096)
+    return visible(clip(line, 6 * _CONSOLE_LIMIT, _CONSOLE_LIMIT))
 
 
 def _wants_color() -> bool:

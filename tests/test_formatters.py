@@ -44,6 +44,8 @@ FORGED_JSON = render_json(EVENT).replace("203.0.113.7", "198.51.100.1")
 SGR = re.compile(r"\x1b\[[0-9;]+m")  # the only thing that we ever tell a terminal
 
 LINE, BARE, JSON = SecurityLineFormatter(), SecurityLineFormatter(bare=True), ECSFormatter()
+# All but control characters, line ends, marks that reorder text, and lone surrogates.
+VISIBLE = "[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 PLAIN, COLOURED = ConsoleFormatter(color=False), ConsoleFormatter(color=True)
 FORMATTERS = {"line": LINE, "bare": BARE, "json": JSON, "plain": PLAIN, "coloured": COLOURED}
 every_formatter = pytest.mark.parametrize("formatter", FORMATTERS.values(), ids=FORMATTERS)
@@ -217,14 +219,15 @@ def test_foreign_json_is_no_event(make: Callable[[], logging.LogRecord]) -> None
 def test_foreign_record_on_the_console(make: Callable[[], logging.LogRecord]) -> None:
     """Whatever another record says, the terminal is told nothing but colours, and no line begins with an address."""
     shown = SGR.sub("", COLOURED.format(make()))
-    assert re.fullmatch(r"14:00:00 [ -~]+(\n    \| [ -~]*)*", shown)
+    assert re.fullmatch(rf"14:00:00 {VISIBLE}+(\n    \| {VISIBLE}*)*", shown)
 
 
 @given(texts)
 def test_any_foreign_message(text: str) -> None:
     """The same for any message."""
     record = _record(text)
-    assert re.fullmatch("[ -~]+", LINE.format(record) + JSON.format(record) + PLAIN.format(record))
+    assert re.fullmatch("[ -~]+", LINE.format(record) + JSON.format(record))
+    assert re.fullmatch(f"{VISIBLE}+", PLAIN.format(record))
     assert len(LINE.format(record)) < LINE_LIMIT
 
 
@@ -313,6 +316,12 @@ def test_foreign_record_on_the_console_in_full() -> None:
     )
 
 
+def test_languages_on_the_console() -> None:
+    """Another logger's message is read in its own language; what could steer the terminal or reorder it is not."""
+    shown = PLAIN.format(_record("f\u00fcr Zo\u00eb\x1b[2J\u202e", exc_text="ValueError: \u00fc"))
+    assert shown == "14:00:00 WARNING  shop.cart: f\u00fcr Zo\u00eb\\x1b[2J\\u202e\n    | ValueError: \u00fc"
+
+
 @given(events)
 def test_any_event_on_the_console(event: SecurityEvent) -> None:
     """Whatever is in an event, the terminal shows one line of it and is told nothing but colours."""
@@ -387,4 +396,4 @@ def test_terminal() -> None:
     shown = os.read(master, 4096).decode()
     os.close(master)
     assert SGR.findall(shown) == ["\x1b[2m", "\x1b[0m", "\x1b[33m", "\x1b[0m"]
-    assert SGR.sub("", shown)[8:] == (" WARNING  root: hello \\u001b]0;title\\u0007 \\u001b[2J \\u009b2J \\r gone\r\n")
+    assert SGR.sub("", shown)[8:] == " WARNING  root: hello \\x1b]0;title\\x07 \\x1b[2J \\x9b2J \\r gone\r\n"
