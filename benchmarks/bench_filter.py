@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.table import Table, spread
-from scripts.tables import sample
+from scripts.samples import sample
 from security_logging import ecs, line_format
 from security_logging.event_types import LOGIN_FAILED, PROBE
 from security_logging.events import MODES, SecurityEvent

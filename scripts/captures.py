@@ -11,7 +11,7 @@ from html import escape
 from logging.config import DictConfigurator
 from types import TracebackType
 
-from scripts.tables import sample
+from scripts.samples import sample
 from security_logging import events
 from security_logging.formatters import ConsoleFormatter, ECSFormatter
 from security_logging.line_format import render_message

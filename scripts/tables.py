@@ -5,28 +5,23 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
 
+from scripts.samples import sample
 from security_logging import conf, line_format
 from security_logging.event_types import EventType
-from security_logging.events import MODES, SecurityEvent, event_types
-from security_logging.fields import FIELDS, HEAD, Kind
+from security_logging.events import MODES, event_types
+from security_logging.fields import FIELDS, HEAD
 
-_SAMPLE_TIME = datetime(2026, 8, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)
-_SAMPLES: dict[str, object] = {
-    "ip": "203.0.113.7", "net": "203.0.113.7", "surface": "site", "user": "alice", "user_id": "7", "method": "POST",
-    "path": "/accounts/login/", "status": 200, "agent": "Mozilla/5.0", "peer": "10.0.0.5", "claimed": "198.51.100.9",
-    "backend": "django.contrib.auth.backends.ModelBackend", "target": "bob", "target_id": "8", "group": "editors",
-    "change": "is_staff", "before": "no", "after": "yes", "object": "auth.user 8", "jail": "django-auth",
-    "failures": 5, "duration": 600, "bans": 1, "sink": "cloudwatch", "dropped": 12, "sent": 4988, "step": "banned",
-    "drill_id": "d-20260801", "detail": "the queue was full", "count": 40, "crosssite": 1, "prior_failures": 3,
-}  # fmt: skip
-_STARTED = "version=1.0.0 settings=shop.settings configuration=5d41402abc4b handlers=security_file,security_console"
+_INTRODUCTION = """\
+This page is generated from `security_logging/event_types.py` and `security_logging/fields.py`.
+
+When each happens: [flows.md](flows.md) has every request that leaves a line, with the reason in it.
+[integrations.md](integrations.md) has those of other packages, [accounts.md](accounts.md) the changes of accounts.
+"""
 _FIELDS_INTRODUCTION = """\
 The fields `ip`, `net`, `surface` and `reason` are in every line, in this order, and never hold what a client wrote.
 The others follow where they have a value; a text is a JSON string.
 """
-_SPARSE = ("peer", "claimed", "request_id", "crosssite", "count", "agent", "prior_failures", "spooled", "rejected")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -89,7 +84,7 @@ def events_page() -> str:
     """Return docs/events.md: each event type with its fields, its names in the standards, and a line of it."""
     parts = [
         "# Events\n",
-        "This page is generated from `security_logging/event_types.py` and `security_logging/fields.py`.\n",
+        _INTRODUCTION,
         events(),
         "## Fields\n",
         _FIELDS_INTRODUCTION,
@@ -97,22 +92,6 @@ def events_page() -> str:
     ]
     parts.extend(_section(event_type) for event_type in event_types())
     return "\n".join(parts)
-
-
-def sample(event_type: EventType) -> SecurityEvent:
-    """Return a plausible event of the type, the same at each call."""
-    names = [name for name in (*HEAD, *event_type.fields) if name in _SAMPLES and name not in _SPARSE]
-    chosen = {name: _SAMPLES[name] for name in names}
-    if event_type.name == "login_failed":
-        chosen["reason"] = "bad_credentials"
-    if event_type.name == "logging_started":
-        chosen |= {"reason": "server", "detail": _STARTED}
-    if event_type.event_class == "system":
-        chosen |= {"ip": "-", "net": "-", "surface": "-"}
-    if event_type.event_class == "response":
-        chosen |= {"surface": "-"}
-    fields_ = {name: str(value) if FIELDS[name].kind is not Kind.INTEGER else value for name, value in chosen.items()}
-    return SecurityEvent(event_type, _SAMPLE_TIME, 412, "4f1c0a2b9d3e4c5f60718293", fields_)  # type: ignore[arg-type]
 
 
 def _section(event_type: EventType) -> str:
