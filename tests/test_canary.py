@@ -22,6 +22,7 @@ from security_logging import (
     logger,
     privileges,
     receivers,
+    reports,
     request_path,
     surface,
     user_names,
@@ -186,7 +187,7 @@ def fail(*arguments: object, **keywords: object) -> None:
 )
 def test_failure_of_ours(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> None:
     """Our own failure is reported with its place and kind, and without what the error says."""
-    monkeypatch.setattr(logger, "_reported", {})
+    monkeypatch.setattr(reports, "_reported", {})
     with every_sink() as text, monkeypatch.context() as patch:
         patch.setattr(module, name, fail)
         ANONYMOUS["wrong password"](visitor)
@@ -204,7 +205,7 @@ def test_failure_while_watching_accounts(
     alice: User, admin_client: Client, monkeypatch: pytest.MonkeyPatch, module: object, name: str
 ) -> None:
     """The same holds for changes of accounts."""
-    monkeypatch.setattr(logger, "_reported", {})
+    monkeypatch.setattr(reports, "_reported", {})
     data = {"name": "editors", "permissions": ["1"]}
     with every_sink() as text, monkeypatch.context() as patch:
         patch.setattr(module, name, fail)
