@@ -19,6 +19,7 @@ from security_logging.fail2ban.log_file import create_log
 from security_logging.fail2ban.shipped import FILTER, shipped_files
 from security_logging.fail2ban.undoing import undoing
 from security_logging.line_format import render
+from security_logging.management.commands.security_fail2ban import Command
 
 REPOSITORY = Path(__file__).parent.parent / "fail2ban"
 
@@ -227,3 +228,128 @@ def test_token_is_for_root_alone(tmp_path: Path) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "jail.d").iterdir()}
     filters = {path.stat().st_mode & 0o777 for path in (tmp_path / "filter.d").iterdir()}
     assert (modes, filters) == ({"django-security.conf": 0o600}, {0o644})
+
+
+def test_explain_a_file(tmp_path: Path) -> None:
+    """`explain FILE` says how many lines are counted, and how many are not, and why."""
+    log = tmp_path / "security.log"
+    log.write_text(f"{render(EVENT)}\n{render(EVENT)}\n{render(EVENT)[:85]}\nhello\n")
+    assert output("explain", str(log)).splitlines() == [
+        "       2  login_failed: Counted in mode normal, admin, aggressive.",
+        "       1  Counted, although the line is cut.",
+        "       1  Not counted: no line of ours.",
+    ]
+
+
+def test_explain_an_empty_file(tmp_path: Path) -> None:
+    """An empty file is said to be empty."""
+    (tmp_path / "security.log").touch()
+    assert output("explain", str(tmp_path / "security.log")) == "The file is empty.\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\x1b[2Jhello",  # clears the screen
+        "\u202ehello",  # reverses what follows
+        "a\nb ip=203.0.113.7",
+        "hello\0",
+        "x" * 10_000,  # longer than any file name
+        '{"a":' + "[" * 100_000,  # deeper than Python reads
+        f"{render(EVENT)[:70].replace('2001:db8::7', '1.2.3.4.5')} ",
+    ],
+)
+def test_explain_hostile_line(line: str) -> None:
+    """Whatever the line is, it is explained in one printable line, and not counted."""
+    said = output("explain", line)
+    assert (said.startswith("Not counted: "), said.count("\n"), said.replace("\n", "").isprintable()) == (True, 1, True)
+
+
+def answers(tmp_path: Path, banned: str) -> str:
+    """Return a client whose jail django-auth has banned this, and which writes down what it is told to change."""
+    (tmp_path / "banned").write_text(f"Currently banned: many\nBanned IP list: {banned}\n")
+    jails = 'printf "Jail list:\\tdjango-auth, sshd\\n"'
+    script = f'status) {jails};;\n"status django-auth") cat {tmp_path}/banned;;\nset*) echo "$*" >> {tmp_path}/calls;;'
+    return fake_client(tmp_path, script)
+
+
+@pytest.mark.parametrize("address", ["--all", "203.0.113.7; reboot", "203.0.113.7 198.51.100.1", "", "localhost", "/0"])
+def test_unban_what_is_no_address(tmp_path: Path, address: str) -> None:
+    """What is no address never reaches Fail2ban."""
+    client = fake_client(tmp_path, f"*) touch {tmp_path}/called;;")
+    with pytest.raises(CommandError, match="is neither an address nor a network"):
+        output("--client", client, "unban", "--", address)
+    assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "lifted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:DB8::7", "2001:db8::/64"),  # key=net has banned its network
+        ("2001:db8::/64", "2001:db8::/64"),
+    ],
+)
+def test_unban(tmp_path: Path, address: str, lifted: str) -> None:
+    """`unban` lifts the ban of an address however it is written, and that of a network which holds it."""
+    said = output("--client", answers(tmp_path, "203.0.113.7 2001:db8::/64 odd\x1b[2J"), "unban", address)
+    calls = (tmp_path / "calls").read_text()
+    assert (said, calls) == (f"{lifted} was lifted in django-auth.\n", f"set django-auth unbanip {lifted}\n")
+
+
+def test_status_of_an_odd_server(tmp_path: Path) -> None:
+    """A ban by hand of any text, and a number that is none, do not disturb the table."""
+    said = output("--client", answers(tmp_path, "odd\x1b[2J"), "status")
+    assert (r"odd\x1b[2J" in said, "\x1b" in said) == (True, False)
+
+
+@pytest.mark.parametrize("words", [["status"], ["unban", "203.0.113.7"]])
+def test_not_allowed(tmp_path: Path, words: list[str]) -> None:
+    """Who may not ask Fail2ban is told who may."""
+    script = '*) echo "2026 fail2ban [1]: ERROR   Permission denied to socket: /s, (you must be root)" >&2; exit 255;;'
+    with pytest.raises(
+        CommandError, match=r"^Permission denied to socket: /s, \(you must be root\): run this as root$"
+    ):
+        output("--client", fake_client(tmp_path, script), *words)
+
+
+def test_client_that_cannot_be_run(tmp_path: Path) -> None:
+    """A client that is no program is named."""
+    with pytest.raises(CommandError, match="cannot be run: Permission denied"):
+        output("--client", str(tmp_path), "status")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--log", "security.log"],
+        ["--log", "/srv/a b.log"],
+        ["--log", "/srv/%(x)s.log"],
+        ["--log", "/srv/x\n[sshd]\nenabled = false"],
+        ["--set", "region"],
+        ["--set", "region=x]"],
+        ["--set", "a b=c"],
+    ],
+)
+def test_options_that_fail2ban_would_misread(words: list[str]) -> None:
+    """What would mean something else in Fail2ban's files is refused."""
+    with pytest.raises(CommandError, match=r"^--(log|set) "):
+        output("render", *words)
+
+
+def test_render_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """A directory that cannot be is named, without a traceback."""
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match="Not a directory"):
+        output("render", str(tmp_path / "file" / "x"))
+
+
+@pytest.mark.parametrize(("word", "has_examples"), [("install", True), ("check", True), ("status", False)])
+def test_help(word: str, has_examples: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command's help has examples of every kind, and so has that of the two which are run at night."""
+    said = []
+    for words in ([], [word]):
+        with pytest.raises(SystemExit):
+            Command().create_parser("manage.py", "security_fail2ban").parse_args([*words, "--help"])
+        said.append(capsys.readouterr().out)
+    assert (f"security_fail2ban {word}" in said[0], "examples:\n" in said[1]) == (True, has_examples)

@@ -45,6 +45,12 @@ def _configuration(client: Client) -> Configuration:
         return Configuration()  # why, its own test says
 
 
+def refused(said: str) -> Problem:
+    """Return the problem of a configuration that Fail2ban refuses with these words."""
+    is_sshd = "log file for" in said and "sshd" in said  # Debian without rsyslog, as it is installed
+    return problem("fail2ban.no_sshd_log" if is_sshd else "fail2ban.refuses", reason=ClientError(said).reason)
+
+
 def exit_status(problems: Iterable[Problem]) -> int:
     """Return 0 for no problem, 1 for some, 2 when there are none but something could not be looked at."""
     unseen = [each.kind.is_unseen for each in problems]
@@ -56,7 +62,7 @@ def _of_configuration(directory: Path, configuration: Configuration, refusal: st
     logs = [path for jail in jails.values() for path in jail.logs]
     missing = [path for name in JAIL_NAMES if (path := _missing_log(directory, name))]
     if refusal and not (missing and "not found any log file" in refusal):
-        yield problem("fail2ban.refuses", reason=ClientError(refusal).reason)
+        yield refused(refusal)
     if configuration.server.get("dbfile", "").lower() in ("none", ":memory:"):
         yield problem("fail2ban.no_database", value=configuration.server["dbfile"])
     if not jails and not refusal and not missing:

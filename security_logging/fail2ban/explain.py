@@ -53,12 +53,9 @@ def explain_file(path: Path) -> list[str]:
 
 def _verdict(line: str) -> str:
     said = explain(line)
-    verdict = next(sentence for sentence in said if "ounted" in sentence)
-    if verdict.startswith("Not counted: not a") or "cut" in verdict:
-        return verdict.partition(": ")[0] + (
-            ", although the line is cut." if "although" in verdict else ": no line of ours, or cut."
-        )
-    return f"{said[0].partition(':')[0]}: {verdict}"
+    if len(said) == 1:  # no event could be read from it
+        return "Not counted: no line of ours." if said[0].startswith("Not") else "Counted, although the line is cut."
+    return f"{said[0].partition(':')[0]}: {said[1]}"
 
 
 def _explain_remains(line: str) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from security_logging.fail2ban.changes import Change
+from security_logging.fail2ban.check import refused
 from security_logging.fail2ban.client import Client, ClientError
 from security_logging.fail2ban.log_file import create_log
 from security_logging.fail2ban.undoing import Undoing, undoing
@@ -53,7 +54,8 @@ def install(
 
 def _refused(said: str, before: str) -> str:
     if before:
-        return f"Fail2ban refuses its configuration as it is, with or without us; repair it first:\n{said}"
+        why = refused(said)
+        return f"Fail2ban refuses its configuration as it is, with or without us; repair it first:\n{said}\n{why.fix}"
     return f"Fail2ban refuses its configuration with our files; they were taken back:\n{said}"
 
 

@@ -53,6 +53,11 @@ _KINDS = (
     Kind("fail2ban.silent", "Fail2ban cannot be asked: {reason}.", "fail2ban-client status", is_unseen=True),
     Kind("fail2ban.stopped", "Fail2ban does not run: {reason}.", "systemctl start fail2ban"),
     Kind("fail2ban.refuses", "Fail2ban will not start again: {reason}.", "fail2ban-client -t, and mend what it names"),
+    Kind(
+        "fail2ban.no_sshd_log",
+        "Fail2ban does not start, because sshd writes no log file here: {reason}.",
+        "apt-get install python3-systemd, and write into jail.d/sshd.local: [sshd] and below it backend = systemd",
+    ),
     Kind("fail2ban.old", "Fail2ban {version} is too old for the filter, which needs 0.11.2.", "apt-get upgrade"),
     Kind(
         "fail2ban.no_database",

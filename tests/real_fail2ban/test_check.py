@@ -55,6 +55,11 @@ def link(s: SetUp) -> Path:
     return target
 
 
+def without_rsyslog(s: SetUp) -> None:
+    """Leave sshd without a log file, as a fresh Debian 12 does."""
+    (s.directory / "auth.log").unlink()
+
+
 def pipe(s: SetUp) -> None:
     """Let the log be a named pipe, from which a reader would wait for ever."""
     s.log.unlink()
@@ -130,6 +135,7 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
         "fail2ban.refuses",
         "fail2ban-client -t",
     ),
+    ("sshd has no log", without_rsyslog, "fail2ban.no_sshd_log", "backend = systemd"),
     (
         "no database",
         lambda s: s.write("fail2ban.d/x.local", "[Definition]\ndbfile = None\n"),
