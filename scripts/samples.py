@@ -38,8 +38,8 @@ _FIELDS: dict[str, dict[str, object]] = {
     "user_disabled": _USER,
     "privileges_changed": {**_USER, "change": "is_superuser", "before": "no", "after": "yes"},
     "group_permissions_changed": {
-        **_ADMIN, "path": "/admin/auth/group/3/change/", "group": "editors", "change": "permissions added", "before": "",
-        "after": "auth.delete_user",
+        **_ADMIN, "path": "/admin/auth/group/3/change/", "group": "editors", "change": "permissions added",
+        "before": "", "after": "auth.delete_user",
     },
     "admin_action": {
         **_ADMIN, "path": "/admin/auth/user/8/change/", "object": "auth.user 8", "change": "changed: email",
@@ -68,5 +68,5 @@ _FIELDS: dict[str, dict[str, object]] = {
 
 def sample(event_type: EventType) -> SecurityEvent:
     """Return a plausible event of the type, the same at each call."""
-    made = make_event(event_type, **_FIELDS[event_type.name])
+    made = make_event(event_type, **_FIELDS.get(event_type.name, _CLIENT))
     return SecurityEvent(event_type, _TIME, 412, "4f1c0a2b9d3e4c5f60718293", made.fields)
