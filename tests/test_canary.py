@@ -17,13 +17,19 @@ from canary import BASIC, COOKIES, HEADERS, NEW_PASSWORD, PASSWORD, QUERY, TOKEN
 from security_logging import (
     accounts,
     admin_log,
+    attempts,
     client_ip,
     events,
+    forwarding,
     logger,
+    middleware,
+    prior_failures,
     privileges,
     receivers,
+    refusals,
     reports,
     request_path,
+    startup,
     surface,
     user_names,
 )
@@ -91,6 +97,9 @@ ANONYMOUS: dict[str, Flow] = {
     "missing": lambda v: v.get("/missing/"),
     "bait": lambda v: v.get("/wp-login.php"),
     "unknown host": lambda v: v.get("/", HTTP_HOST="unknown.example"),
+    "forged address": lambda v: v.get("/", HTTP_X_FORWARDED_FOR="c4nary-address, 198.51.100.1"),
+    "many fields": lambda v: v.post("/accounts/login/", {f"c4nary-{n}": PASSWORD for n in range(1100)}),
+    "other site": lambda v: v.post("/accounts/login/", {"username": "alice"}, HTTP_ORIGIN="https://evil.example"),
     "broken session": lambda v: v.get("/account/", HTTP_COOKIE="sessionid=c4nary-session"),
 }
 
@@ -194,6 +203,44 @@ def test_failure_of_ours(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, modu
         ANONYMOUS["right password"](visitor)
     assert "ValueError" in text.getvalue()
     assert ", in fail" in text.getvalue()
+    assert leaks(text.getvalue()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (forwarding, "has_trusted_peer"),
+        (middleware, "log_unsignalled"),
+        (middleware, "request_id_of"),
+        (attempts, "is_cross_site"),
+        (refusals, "is_bait"),
+        (prior_failures, "_key"),
+    ],
+)
+def test_failure_in_the_middleware(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, settings: Any, module: object, name: str
+) -> None:
+    """And for what the middleware looks at: forwarding headers, forms, records of Django, the count of failures."""
+    settings.SECURITY_LOGGING_PRIOR_FAILURES_WINDOW = 60
+    settings.SECURITY_LOGGING_REQUEST_ID_RESPONSE_HEADER = "X-Request-ID"
+    monkeypatch.setattr(reports, "_reported", {})
+    visitor.defaults["HTTP_X_FORWARDED_FOR"] = "c4nary-address"
+    with every_sink() as text, monkeypatch.context() as patch:
+        patch.setattr(module, name, fail)
+        for flow in ("wrong password", "no name", "bait"):
+            ANONYMOUS[flow](visitor)
+    assert ", in fail" in text.getvalue()
+    assert leaks(text.getvalue()) == []
+
+
+def test_start(settings: Any) -> None:
+    """The line of a start tells nothing of the keys among the settings, and neither does a failure to write it."""
+    settings.SECURITY_LOGGING_HASH_KEY = "c4nary-hash-key"
+    with every_sink() as text:
+        startup.log_started("server")
+        settings.SECURITY_LOGGING_EVENTS = {("c4nary", "no text"): 1, "logging_started": True}
+        startup.log_started("server")
+    assert text.getvalue().count("logging_started") > 1
     assert leaks(text.getvalue()) == []
 
 
