@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
-
-from django.core.management.base import BaseCommand
 
 from security_logging.doctor import inventory, report
 from security_logging.doctor.examination import examine
 from security_logging.doctor.findings import exit_status
 from security_logging.formatters import ConsoleFormatter
+from security_logging.management.examples import CommandWithExamples
 
 _EXAMPLES = """\
 examples:
@@ -27,16 +26,11 @@ the last day name one address that looks like a proxy.
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithExamples):
     """Examine the set-up; works without the database."""
 
     help = "Say whether security logging is wired from end to end, and which events nobody would see."
-    requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Keep the line ends of the examples."""
-        arguments = {"epilog": _EXAMPLES, "formatter_class": RawDescriptionHelpFormatter, **kwargs}
-        return super().create_parser(prog_name, subcommand, **arguments)
+    examples = _EXAMPLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""

@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import threading
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.test import RequestFactory
 from django.urls import Resolver404, resolve
 
@@ -30,6 +30,7 @@ from security_logging.drill.rehearsal import rehearsal
 from security_logging.drill.results import Stopped
 from security_logging.drill.scene import Scene
 from security_logging.fail2ban.client import Client
+from security_logging.management.examples import CommandWithExamples
 from security_logging.surface import surface_of
 
 _EXAMPLES = """\
@@ -49,16 +50,11 @@ Exit status: 0 passed; 1 a step failed; 2 the drill could not begin.
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class Command(BaseCommand):
+class Command(CommandWithExamples):
     """Perform an incident drill."""
 
     help = "Attack the site from documentation addresses, follow the attack through the pipeline, and report."
-    requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Keep the line ends of the examples."""
-        arguments = {"epilog": _EXAMPLES, "formatter_class": RawDescriptionHelpFormatter, **kwargs}
-        return super().create_parser(prog_name, subcommand, **arguments)
+    examples = _EXAMPLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""

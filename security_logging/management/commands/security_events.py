@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from security_logging import ecs, reading
 from security_logging.events import SecurityEvent
 from security_logging.fields import escape
 from security_logging.formatters import ConsoleFormatter
+from security_logging.management.examples import CommandWithExamples
 from security_logging.selection import Selection, moment, names_of, network_of
 from security_logging.sinks import readable_files
 from security_logging.surface import ADMIN, API, SITE
@@ -35,16 +36,11 @@ Lines that hold no event are skipped and counted on standard error. Exit status:
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithExamples):
     """Show security events; works without the database."""
 
     help = "Read, filter and follow the security log, in text or JSON, through its rotation."
-    requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Keep the line ends of the examples."""
-        arguments = {"epilog": _EXAMPLES, "formatter_class": RawDescriptionHelpFormatter, **kwargs}
-        return super().create_parser(prog_name, subcommand, **arguments)
+    examples = _EXAMPLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
