@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -119,6 +120,12 @@ def another_directory(patient: Patient) -> None:
     patient.use(SecurityFileHandler(patient.log.parent / "nowhere" / "security.log"), SecurityLineFormatter())
 
 
+def nothing_installed(patient: Patient) -> None:
+    """Leave Fail2ban as its package installs it."""
+    shutil.rmtree(patient.configuration)
+    patient.configuration.mkdir()
+
+
 def lost_line(patient: Patient) -> None:
     """Let the handler write nothing."""
     patient.handler.emit = lambda record: None  # type: ignore[method-assign]  # breaks it on purpose
@@ -203,6 +210,7 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
         "NTP",
     ),
     ("somebody else writes the file", lambda p: write(p.log, "hello"), "history.strange", "1 lines"),
+    ("Fail2ban knows nothing of us", nothing_installed, "fail2ban.not_installed", "security_fail2ban install"),
     ("the filter is missing", lambda p: p.filter.unlink(), "installed.missing", "security_fail2ban install"),
     (
         "the filter is stale",
@@ -229,6 +237,13 @@ def test_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Break, 
         broken(patient)
         with override_settings(**patient.settings):
             assert fix in complaints().get(name, "(not found)")
+
+
+def test_fail2ban_that_knows_nothing_of_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Fail2ban is not meant to read the log, that is one warning: no event is lost by it."""
+    with healthy(tmp_path, monkeypatch) as patient:
+        nothing_installed(patient)
+        assert [finding.level for finding in jails.of_fail2ban()] == [Level.WARNING]
 
 
 def test_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

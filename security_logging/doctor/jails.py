@@ -9,11 +9,11 @@ from pathlib import Path
 from django.conf import settings
 
 from security_logging.conf import conf
-from security_logging.doctor.findings import Finding, Level, ok, unknown
+from security_logging.doctor.findings import Finding, Level, ok, unknown, warning
 from security_logging.fail2ban.check import check
 from security_logging.fail2ban.client import Client, ClientError
 from security_logging.fail2ban.problems import Problem
-from security_logging.fail2ban.shipped import JAIL_NAMES
+from security_logging.fail2ban.shipped import FILTER, JAIL_NAMES, JAILS
 from security_logging.fail2ban.site import Site
 from security_logging.proxies import trusted_networks
 from security_logging.request_checks import MIDDLEWARE
@@ -24,6 +24,11 @@ CONFIGURATION = Path("/etc/fail2ban")
 
 def of_fail2ban() -> Iterator[Finding]:
     """Look at the installed files, the configuration, the running jails and the log that they read."""
+    if CONFIGURATION.is_dir() and not any((CONFIGURATION / name).exists() for name in (FILTER, JAILS)):
+        message = f"Nothing of ours is in {CONFIGURATION}: Fail2ban on this machine does not read the log."
+        hint = "Run as root, here or where Fail2ban runs: manage.py security_fail2ban install"
+        yield warning("fail2ban.not_installed", message, hint)
+        return
     client = Client()
     found = [_as_finding(problem) for problem in check(client, CONFIGURATION, this_site())]
     yield from found
