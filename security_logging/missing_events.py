@@ -58,7 +58,12 @@ def told() -> list[str]:
     """Return what is missing in this project, as messages name it."""
     events = [str(missing) for missing in MISSING if _is_possible(missing)]
     addresses = [f"the address of {missing}" for missing in WITHOUT_ADDRESS if _is_possible(missing)]
-    return [*events, "the address where code calls authenticate() without the request", *addresses]
+    return [
+        *events,
+        "the address where code calls authenticate() without the request",
+        *addresses,
+        "who changed an account, and from where",
+    ]
 
 
 def _is_possible(missing: Missing) -> bool:

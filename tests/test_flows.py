@@ -107,6 +107,17 @@ def test_missing_without_the_middleware() -> None:
     assert {event for event, _ in lost} - {event for event, _ in named} == wholly
 
 
+def test_actor_missing_without_the_middleware() -> None:
+    """It says that nobody knows then who changed an account."""
+    accounts = [
+        (line, _without(flow))
+        for flow in FLOWS
+        for line in flow["lines"]
+        if "target_id" in line and flow["as"] == "root"
+    ]
+    assert [line for line, left in accounts if 'user="root"' not in line or any('user="root"' in x for x in left)] == []
+
+
 def test_wholly_missing_without_the_middleware() -> None:
     """An event that the check names without a reason is in no line without the middleware."""
     wholly = {missing.event for missing in MISSING if not missing.app and not missing.reasons}

@@ -62,7 +62,7 @@ def test_what_is_missing() -> None:
         "password_changed; password_change_failed; "
         "permission_denied (reason not_staff and no_permission, of a user who is sent back to the login page); "
         "untrusted_forwarding; login (reason token) of Django REST framework; "
-        "the address where code calls authenticate() without the request."
+        "the address where code calls authenticate() without the request; who changed an account, and from where."
     )
     assert found(MIDDLEWARE=[]) == [text]
 

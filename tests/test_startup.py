@@ -111,6 +111,15 @@ def test_fork(captured: list[SecurityEvent]) -> None:
     assert os.waitstatus_to_exitcode(status) == 2
 
 
+def test_without_fork(captured: list[SecurityEvent], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system without fork the process itself says so all the same."""
+    monkeypatch.delattr(os, "register_at_fork")
+    request_started.disconnect(dispatch_uid=startup._UID)
+    startup.connect()
+    serve()
+    assert names(captured) == ["logging_started"]
+
+
 def test_no_cost_afterwards() -> None:
     """From the second request on nobody listens any more."""
     serve()

@@ -400,6 +400,7 @@ def test_told() -> None:
         "token_failed (reason invalid_client and invalid_grant) of django-oauth-toolkit",
         "the address where code calls authenticate() without the request",
         "the address of mfa_failed (reason bad_code) of django-otp",
+        "who changed an account, and from where",
     ]
 
 
