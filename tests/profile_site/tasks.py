@@ -15,7 +15,10 @@ logger = logging.getLogger("shop.tasks")
 security_celery.connect()
 _queue = Path(os.environ.get("TEST_DIRECTORY", "/nonexistent")) / "queue"
 app = Celery("tasks", broker="filesystem://")
-app.conf.broker_transport_options = {"data_folder_in": str(_queue), "data_folder_out": str(_queue)}
+app.conf.broker_transport_options = {
+    **dict.fromkeys(("data_folder_in", "data_folder_out"), str(_queue)),
+    "control_folder": str(_queue.with_name("control")),  # else below the directory that the tests are run in
+}
 app.conf.broker_connection_retry_on_startup = True
 app.conf.beat_schedule = {"often": {"task": "speak", "schedule": 0.5, "args": (0,)}}
 
