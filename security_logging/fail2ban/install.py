@@ -11,6 +11,7 @@ from security_logging.fail2ban.changes import Change
 from security_logging.fail2ban.check import refused
 from security_logging.fail2ban.client import Client, ClientError
 from security_logging.fail2ban.log_file import create_log
+from security_logging.fail2ban.server_problems import reload
 from security_logging.fail2ban.undoing import Undoing, undoing
 
 
@@ -65,7 +66,7 @@ def _load(client: Client, done: Undoing) -> bool:
     running = set(client.jails())
     done.at_last(lambda: _reload_again(client))
     try:
-        client.run("reload")
+        reload(client)
         lost = running.difference(client.jails())
     except ClientError as error:
         raise InstallError(f"Fail2ban could not load our files; they were taken back:\n{error}") from error
@@ -76,4 +77,4 @@ def _load(client: Client, done: Undoing) -> bool:
 
 def _reload_again(client: Client) -> None:
     with suppress(ClientError):  # what it was told before matters more
-        client.run("reload")
+        reload(client)

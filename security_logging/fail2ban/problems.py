@@ -86,7 +86,7 @@ _KINDS = (
     Kind(
         "jail.outdated",
         "The jail {jail} runs with {name} = {running}, and the files say {written}.",
-        "fail2ban-client reload",
+        "fail2ban-client restart {jail}",
     ),
     Kind(
         "jail.filter",
@@ -132,7 +132,7 @@ _KINDS = (
     Kind(
         "jail.no_action",
         "The jail {jail} has no action that bans: it counts and bans nobody.",
-        f"remove the line action from {LOCAL}, then: fail2ban-client reload",
+        f"remove the line action from {LOCAL}, then: fail2ban-client restart {{jail}}",
     ),
     Kind(
         "action.binary",

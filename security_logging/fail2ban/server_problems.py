@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from security_logging.fail2ban.client import Client
-from security_logging.fail2ban.configuration import Configuration, Jail, networks
+from security_logging.fail2ban.configuration import Configuration, Jail, networks, parse
 from security_logging.fail2ban.log_problems import tail
 from security_logging.fail2ban.problems import Problem, problem
 from security_logging.fail2ban.shipped import JAIL_NAMES
@@ -37,14 +37,14 @@ def _of_values(client: Client, name: str, jail: Jail) -> Iterator[Problem]:
     written = {
         "maxretry": jail.limit,
         "ignoreip": _networks(jail.ignored),
-        "logpath": " ".join(sorted(jail.logs)),
-        "action": " ".join(sorted(jail.actions)),
+        "logpath": _sorted(jail.logs),
+        "action": _sorted(jail.actions),
     }
     running = {
         "maxretry": client.run("get", name, "maxretry").strip(),
         "ignoreip": _networks(client.listed("get", name, "ignoreip")),
-        "logpath": " ".join(sorted(client.listed("get", name, "logpath"))) if jail.logs else "",
-        "action": " ".join(sorted(re.split(r"[,\s]+", _actions(client, name)))),
+        "logpath": _sorted(client.listed("get", name, "logpath")) if jail.logs else "",
+        "action": _actions(client, name),
     }
     for value, now in running.items():
         if now != written[value]:
@@ -53,13 +53,30 @@ def _of_values(client: Client, name: str, jail: Jail) -> Iterator[Problem]:
             return
 
 
+def reload(client: Client) -> None:
+    """
+    Let the server load what is on disk, and restart our jails whose actions changed.
+
+    Up to 1.1.1 at least, a reload takes the actions away that are new in a jail: it goes on counting and bans nobody.
+    """
+    client.run("reload")
+    written = parse(client.run("-d")).jails
+    for name in client.jails():
+        if name in JAIL_NAMES and name in written and _actions(client, name) != _sorted(written[name].actions):
+            client.run("restart", name)
+
+
 def _actions(client: Client, name: str) -> str:
     said = client.run("get", name, "actions")
-    return said.partition("\n")[2].strip()
+    return _sorted(re.findall(r"[^,\s]+", said.partition("\n")[2]))
+
+
+def _sorted(texts: Iterable[str]) -> str:
+    return " ".join(sorted(texts))
 
 
 def _networks(texts: list[str]) -> str:
-    return " ".join(sorted({str(network) for network in networks(texts)}))
+    return _sorted({str(network) for network in networks(texts)})
 
 
 def _of_failed_bans(log: Path) -> Iterator[Problem]:

@@ -17,7 +17,9 @@ from django.core.management import call_command
 from fail2ban_setup import SetUp, healthy, line, start
 from security_logging.event_types import LOGIN
 from security_logging.events import make_event
+from security_logging.fail2ban.client import Client
 from security_logging.fail2ban.problems import KINDS
+from security_logging.fail2ban.server_problems import reload
 from security_logging.line_format import render
 from security_logging.management.commands.security_fail2ban import Command
 
@@ -237,7 +239,7 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
     ),
     (
         "networks in a set of addresses",
-        lambda s: s.install(key="net").local("action = nftables[nftables=true]"),
+        lambda s: s.install(key="net").local("action = nftables[nftables=true, addr_options=]"),
         "action.networks",
         "nftables-common.local",
     ),
@@ -274,6 +276,14 @@ def unloaded(s: SetUp) -> None:
     s.jails.with_suffix(".off").rename(s.jails)
 
 
+def taken_away(s: SetUp) -> None:
+    """Change the action and reload, after which Fail2ban has neither the old one nor the new one."""
+    s.write("action.d/other.conf", "[Definition]\nactionban = true\nactionunban = true\n")
+    start(s)
+    s.local("action = other")
+    s.fail2ban.client("reload")
+
+
 def outdated(s: SetUp) -> None:
     """Change a limit and forget to reload."""
     start(s)
@@ -297,8 +307,9 @@ def failing(s: SetUp) -> None:
 
 RUNNING: tuple[tuple[str, Break, str, str], ...] = (
     ("a jail is not loaded", unloaded, "jail.not_loaded", "fail2ban-client reload"),
-    ("an older configuration runs", outdated, "jail.outdated", "fail2ban-client reload"),
-    ("a jail that is switched off runs", forgotten, "jail.outdated", "fail2ban-client reload"),
+    ("an older configuration runs", outdated, "jail.outdated", "fail2ban-client restart django-auth"),
+    ("a reload took the actions away", taken_away, "jail.outdated", "fail2ban-client restart django-auth"),
+    ("a jail that is switched off runs", forgotten, "jail.outdated", "fail2ban-client restart django-probe"),
     ("bans fail", failing, "action.fails", "grep -A3 django-auth "),
 )
 
@@ -311,6 +322,16 @@ def test_broken_server(broken: Break, name: str, fix: str) -> None:
         problems = found.problems()
     assert {each.kind.id for each in problems} == {name}, problems
     assert fix in problems[0].fix
+
+
+def test_failure_is_over() -> None:
+    """A ban that failed before the last reload is no complaint any more."""
+    with healthy() as found:
+        failing(found)
+        found.local()
+        found.fail2ban.client("unban", "--all")
+        reload(Client(found.words))
+        assert found.problems() == []
 
 
 def answering(tmp_path: Path, script: str) -> list[str]:

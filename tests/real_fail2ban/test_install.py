@@ -10,11 +10,13 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from fail2ban_server import wait_for
 from fail2ban_setup import NAMES, SetUp, healthy, start
 from security_logging.fail2ban import install as installing
 from security_logging.fail2ban.client import Client, ClientError
@@ -132,11 +134,23 @@ def test_reload_loses_a_jail(found: SetUp, monkeypatch: pytest.MonkeyPatch) -> N
     """A reload after which the sshd jail is gone is taken back."""
     start(found)
     before = change(found)
-    answers = iter([[*NAMES, "sshd"], [*NAMES]])
+    answers = chain([[*NAMES, "sshd"]], repeat([*NAMES]))
     monkeypatch.setattr(Client, "jails", lambda client: next(answers))
     with pytest.raises(CommandError, match="Fail2ban lost the jails sshd; our files were taken back"):
         install(found, "--key", "ip")
     assert files(found) == before
+
+
+def test_another_front(found: SetUp) -> None:
+    """After a change of the action the running jails ban with the new one, and go on with the bans they had."""
+    start(found)
+    found.fail2ban.ban("django-auth", "203.0.113.7")
+    parameters = ("--set", "nginx=true", "--set", f"deny_file={found.directory}/deny.conf")
+    install(found, "--front", "load-balancer", *parameters)
+    client = Client(found.words)
+    actions = [client.run("get", name, "actions").split("\n")[1] for name in NAMES]
+    assert actions == ["django-security-nginx, django-security-report"] * 3
+    wait_for(lambda: "203.0.113.7 1; # django-auth" in (found.directory / "deny.conf").read_text(), "the ban")
 
 
 def test_edited_file_is_kept(found: SetUp) -> None:
