@@ -20,7 +20,19 @@ from django.dispatch import Signal
 from django.http import HttpResponse
 from django.test import Client
 
-from security_logging import client_ip, context, events, flood, line_format, logger, receivers, surface, user_names
+from security_logging import (
+    client_ip,
+    context,
+    events,
+    flood,
+    line_format,
+    logger,
+    middleware,
+    prior_failures,
+    receivers,
+    surface,
+    user_names,
+)
 from security_logging.conf import declared
 from security_logging.formatters import SecurityLineFormatter
 from security_logging.handlers import SecurityFileHandler
@@ -188,10 +200,11 @@ class Workshop:
 
 PARTS: tuple[tuple[Any, str], ...] = (
     (client_ip, "resolve"), (client_ip, "trusted_proxies"), (surface, "resolve"), (surface, "match_of"),
-    (context, "current_request"), (logger, "current_request"), (events, "make_event"), (events, "normalise"),
+    (context, "current_request"), (logger, "current_request"), (events, "make_event"), (events, "_normalised"),
     (line_format, "render_message"), (logger, "events_of"), (logger, "is_wanted"), (logger, "_write"),
     (logger, "plain_request"), (flood.Flood, "fold"), (user_names, "protected"), (receivers, "typed_name"),
-    (receivers, "name_of"), (receivers, "key_of"),
+    (receivers, "name_of"), (receivers, "key_of"), (prior_failures, "count"), (prior_failures, "before_login"),
+    (middleware, "may_be_unsignalled"), (middleware, "log_unsignalled"),
 )  # fmt: skip
 
 # What is broken: how, and whether the event is written nevertheless.

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -148,6 +149,13 @@ def test_many_handlers(captured: list[SecurityEvent], monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(startup, "sinks", lambda: [Sink()])
     assert len(detail(captured)["handlers"]) == 160
+
+
+def test_failure(captured: list[SecurityEvent], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who cannot tell where the events go says at least that it has started, and serves the request."""
+    monkeypatch.setattr(startup, "sinks", Mock(side_effect=ValueError))
+    serve()
+    assert [sorted(event.fields) for event in captured] == [["ip", "net", "reason", "surface"]]
 
 
 def test_no_handlers(captured: list[SecurityEvent], monkeypatch: pytest.MonkeyPatch) -> None:
