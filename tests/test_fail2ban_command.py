@@ -129,6 +129,18 @@ def test_owner_of_a_new_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (owners, tmp_path.owner()) == (["www-data:adm"] * 3, "root")
 
 
+@pytest.mark.parametrize(
+    ("owner", "numbers"), [("1234:adm", (1234, 4)), ("1234:1235", (1234, 1235)), ("1234", (1234, 0))]
+)
+def test_owner_in_numbers(tmp_path: Path, owner: str, numbers: tuple[int, int]) -> None:
+    """The user of a container has no name on this machine."""
+    require_root()
+    with undoing() as done:
+        create_log(done, tmp_path / "security.log", owner)
+    found = (tmp_path / "security.log").stat()
+    assert (found.st_uid, found.st_gid) == numbers
+
+
 def test_owner_who_is_not_there(tmp_path: Path) -> None:
     """A user that does not exist is named, and nothing is left behind."""
     words = ["--client", "true", "install", "--owner", "nobody-here", "--log", str(tmp_path / "log" / "security.log")]

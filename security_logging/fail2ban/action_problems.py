@@ -48,7 +48,7 @@ def of_actions(name: str, jail: Jail, site: Site) -> Iterator[Problem]:
             yield problem("report.log", jail=name, path=log, log=", ".join(jail.logs))
         if action.startswith("nftables") and "<SUBNET>" in jail.failregex and "interval" not in str(words):
             yield problem("action.networks", jail=name)
-        distant = [proxy for proxy in site.proxies if not proxy.is_loopback]
+        distant = [proxy for proxy in site.proxies if not proxy.is_loopback and not site.is_proxy_here]
         if distant and action.startswith(_FIREWALLS) and words.get("chain") != "DOCKER-USER":
             yield problem("action.firewall", jail=name, action=action, networks=named(distant))
 

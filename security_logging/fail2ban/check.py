@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from security_logging.fail2ban.client import Client, ClientError, NotAllowedError, NotInstalledError
@@ -34,7 +35,8 @@ def check(client: Client, directory: Path, site: Site) -> Iterator[Problem]:
         yield problem("fail2ban.missing", reason=error.reason)
         return
     configuration = _configuration(client)
-    yield from _of_configuration(directory, configuration, refusal, site)
+    here = replace(site, is_proxy_here=record is not None and record.choices.front == "nginx")
+    yield from _of_configuration(directory, configuration, refusal, here)
     yield from _of_running(client, configuration)
 
 

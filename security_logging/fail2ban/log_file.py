@@ -18,8 +18,9 @@ def create_log(done: Undoing, path: Path, owner: str = "") -> None:
     """
     Create the log, for Fail2ban before 1.1.1 does not start at all without it; one that exists keeps what it has.
 
-    `owner` is "user:group" of the site's processes; empty leaves the owner to this process. A directory that exists
-    keeps its owner, for it may be /var/log. Raises LookupError for a user or group that is not there.
+    `owner` is "user:group" of the site's processes, in names or, as a container's user has no name here, in numbers;
+    empty leaves the owner to this process. A directory that exists keeps its owner, for it may be /var/log. Raises
+    LookupError for a user or group that is not there.
     """
     numbers = _numbers(owner) if owner else (-1, -1)
     if done.make_directory(path.parent, DIRECTORY_MODE):
@@ -57,8 +58,10 @@ def likely_owner(settings_file: Path | None) -> str:
 def _numbers(owner: str) -> tuple[int, int]:
     user, _, group = owner.partition(":")
     try:
-        found = pwd.getpwnam(user)
-        return found.pw_uid, grp.getgrnam(group).gr_gid if group else found.pw_gid
+        number = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+        if group:
+            return number, int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+        return number, -1 if user.isdecimal() else pwd.getpwnam(user).pw_gid
     except KeyError as error:
         raise LookupError(f"--owner {owner}: {error.args[0]}") from None
 

@@ -16,7 +16,8 @@ class Site:
 
     `proxies` are the networks that it trusts. `settings_file` is its settings module, None when it has no file;
     `middleware` tells whether MIDDLEWARE holds ours, `has_logging` whether LOGGING is set, `knows_clients` whether the
-    site says whose word about a client's address it takes.
+    site says whose word about a client's address it takes. `is_proxy_here`: the proxy in front is on this machine, so
+    that its firewall sees the clients, whatever address the proxy has for the site (a container's gateway).
     """
 
     logs: Mapping[Path, str]
@@ -25,3 +26,4 @@ class Site:
     middleware: bool = True
     has_logging: bool = True
     knows_clients: bool = False
+    is_proxy_here: bool = False

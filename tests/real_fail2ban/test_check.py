@@ -324,6 +324,13 @@ def test_broken_server(broken: Break, name: str, fix: str) -> None:
     assert fix in problems[0].fix
 
 
+def test_proxy_on_this_machine() -> None:
+    """Behind nginx on this machine its firewall is the right place, whatever address a container has for nginx."""
+    with healthy() as found:
+        found.trust("172.17.0.0/16").install(front="nginx").local("action = iptables-multiport[iptables=true]")
+        assert [each.kind.id for each in found.problems()] == ["fail2ban.stopped"]
+
+
 def test_failure_is_over() -> None:
     """A ban that failed before the last reload is no complaint any more."""
     with healthy() as found:
