@@ -30,8 +30,8 @@ class LogFile:
     """
     Follow the file at `path` through its rotation by renaming (logrotate's `create`).
 
-    Starts at `position`, or at the beginning of the file. `gaps` counts the times that something was gone before it
-    was read: a file cut short (`copytruncate`), removed or compressed.
+    Starts at `position`, or at the beginning of the file; what was renamed before is then left alone. `gaps` counts the
+    times that something was gone before it was read: a file cut short (`copytruncate`), removed or compressed.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class LogFile:
         self._descriptor = -1
         self._offset = 0
         self._head, self._head_bytes = "", 0  # what the file begins with, to notice when it is another one
+        self._renamed_before = {file.stat().st_ino for file in self._rotated()}
         if position is not None:
             self._resume(position)
 
@@ -72,7 +73,7 @@ class LogFile:
     def read(self) -> bytes:
         """Return the next complete lines, about 1 MB of them; nothing when there are none yet."""
         self.is_waiting = False
-        while self._descriptor >= 0 or self._open(self.path):
+        while self.open():
             lines = self._complete_lines()
             if lines or not self._is_finished():
                 return lines
@@ -81,6 +82,13 @@ class LogFile:
                 return last_words
             self._open(self._later()[0])
         return b""
+
+    def open(self) -> bool:
+        """Open the file if none is open, and tell whether one is; a log may be renamed before it was looked at once."""
+        if self._descriptor >= 0:
+            return True
+        renamed = [file for file in self._rotated() if file.stat().st_ino not in self._renamed_before]
+        return any(self._open(file) for file in [*renamed, self.path])
 
     def close(self) -> None:
         """Close the file."""

@@ -83,12 +83,16 @@ class Shipper:
             self._state.release()
 
     def _run(self, file: LogFile, *, follow: bool) -> bool:
+        is_noted = False
         while True:
+            if not is_noted and file.open():  # or the next start would not know this file once it is renamed
+                self._note(file)
+                is_noted = True
             lines = file.read()
             if lines and not self._ship(lines):
                 return False
             if lines:
-                self._state.save(file.position, sent=self.counts.sent, rejected=self.counts.rejected, gaps=file.gaps)
+                self._note(file)
                 self._say(Progress(self.counts.sent, file.backlog))
             self._tell()
             if lines:
@@ -96,6 +100,9 @@ class Shipper:
             self._oldest = None
             if (not follow and not file.is_waiting) or self._wait(POLL):
                 return not follow
+
+    def _note(self, file: LogFile) -> None:
+        self._state.save(file.position, sent=self.counts.sent, rejected=self.counts.rejected, gaps=file.gaps)
 
     def _ship(self, lines: bytes) -> bool:
         """Send the lines until all are sent or refused; return False when the waiting was ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -43,6 +44,15 @@ class Shipping:
         """Start a shipper that follows the log."""
         with (self.directory / "shipper.txt").open("ab") as errors:
             self.shipper = subprocess.Popen([*SHIP, "--follow"], env=self.environment, stderr=errors)
+
+    def has_begun(self) -> bool:
+        """Tell whether a shipper has ever begun to follow the log."""
+        return any(self.path.parent.glob("shipper-*.lock"))
+
+    def has_noted(self) -> bool:
+        """Tell whether the shipper has noted that the log is shipped to its end."""
+        states = [json.loads(state.read_text()) for state in self.path.parent.glob("shipper-*.json")]
+        return [state["position"]["offset"] for state in states] == [self.path.stat().st_size]
 
     def kill(self) -> None:
         """Kill the shipper the hard way."""

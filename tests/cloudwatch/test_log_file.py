@@ -114,6 +114,19 @@ def test_rotation_while_reading(path: Path) -> None:
     file.close()
 
 
+def test_renamed_before_it_was_looked_at(path: Path) -> None:
+    """A log that comes and is renamed between two looks is read, and what was renamed before the first is not."""
+    path.write_bytes(b"old\n")
+    rotate(path)
+    file = LogFile(path)
+    assert file.read() == b""
+    path.write_bytes(b"a\n")
+    rotate(path, OLD + 1)
+    path.write_bytes(b"b\n")
+    assert (read_all(file), file.gaps) == (b"a\nb\n", 0)
+    file.close()
+
+
 def test_grace(path: Path) -> None:
     """A log that was renamed just now may get a last line, so the new one has to wait."""
     path.write_bytes(b"a\n")

@@ -103,6 +103,19 @@ def test_stopped_during_an_outage(path: Path, directory: Path, endpoint: FaultEn
     assert (done, set(endpoint.events)) == (False, set(ids))
 
 
+def test_renamed_before_the_first_success(path: Path, directory: Path, endpoint: FaultEndpoint) -> None:
+    """A log that is renamed while CloudWatch has never answered yet, and no shipper runs, is shipped all the same."""
+    ids = write(path, 5)
+    endpoint.mode = "500"
+    make(path, directory).run(follow=False)
+    os.utime(path, (1, 1))
+    path.rename(path.with_name("security.json.1"))
+    ids += write(path, 5)
+    endpoint.mode = "ok"
+    make(path, directory).run(follow=False)
+    assert set(endpoint.events) == set(ids)
+
+
 def test_refused(path: Path, directory: Path, endpoint: FaultEndpoint) -> None:
     """What CloudWatch refuses for good is put aside with the reason, and the shipper goes on."""
     write(path, 3)

@@ -73,6 +73,7 @@ def test_killed_shipper(shipping: Shipping, endpoint: FaultEndpoint) -> None:
 def test_rotation_under_load(shipping: Shipping, endpoint: FaultEndpoint) -> None:
     """A log that is renamed again and again while workers write and the shipper reads loses nothing."""
     shipping.start()
+    assert wait_until(shipping.has_begun, 60)
     shipping.write(2, 4000, per_second=1500)
     for _ in range(6):
         time.sleep(0.5)
@@ -87,6 +88,7 @@ def test_rotation_while_away(shipping: Shipping, endpoint: FaultEndpoint) -> Non
     assert shipping.written()
     shipping.start()
     assert shipping.missing() == set()
+    assert wait_until(shipping.has_noted)  # else it would rightly send the same again
     shipping.stop()
     for _ in range(3):
         shipping.write(1, 300)
