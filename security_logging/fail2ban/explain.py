@@ -19,7 +19,7 @@ def explain(line: str) -> list[str]:
     """Return some sentences about a line of the log, in text or JSON; never raises, whatever the line is."""
     try:
         event = ecs.parse_json(line) if line.lstrip().startswith("{") else line_format.parse(line)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return _explain_remains(line) or [f"Not counted: {error}."]
     said = [f"{event.type.name}: {event.type.meaning}"]
     modes = counting_modes(event)
