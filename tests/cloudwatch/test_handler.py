@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from django.test import override_settings
 from cloudwatch.fault_endpoint import FaultEndpoint, refusing_url
 from cloudwatch.site_process import wait_until
 from security_logging import lifecycle
-from security_logging.cloudwatch import CloudWatchHandler, courier, own_traffic, sender
+from security_logging.cloudwatch import CloudWatchHandler, courier, own_traffic, pipeline, sender
 from security_logging.cloudwatch.counts import Counts
 from security_logging.event_types import LOGIN, LOGIN_FAILED
 from security_logging.logger import log_event
@@ -63,6 +64,16 @@ def test_one_call_for_many(handler: CloudWatchHandler, endpoint: FaultEndpoint) 
     log(500)
     handler.flush()
     assert (len(endpoint.events), endpoint.calls["PutLogEvents"] < 100) == (500, True)
+
+
+def test_rest(handler: CloudWatchHandler, endpoint: FaultEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a stretch of events the thread that hands them over rests, for those that want to log."""
+    rests: list[float] = []
+    monkeypatch.setattr(pipeline, "_STRETCH", 2)
+    monkeypatch.setattr(pipeline, "time", SimpleNamespace(sleep=rests.append, monotonic=time.monotonic))
+    log(50)
+    assert wait_until(lambda: len(endpoint.events) == 50)
+    assert pipeline._REST in rests
 
 
 def test_foreign_record(handler: CloudWatchHandler, endpoint: FaultEndpoint) -> None:
