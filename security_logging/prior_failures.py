@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
@@ -34,25 +33,20 @@ def log_failure(
     `user` is what was typed, attacker-controlled, or a callable that returns it; None counts for the address alone.
     """
     event = log_event(event_type, request, reason=reason, user=user, **fields)
-    attempt("prior_failures", count, None, partial(_read, user), event)
+    attempt("prior_failures", count, None, user, event)
 
 
-def _read(user: object) -> str | None:
-    found = user() if callable(user) else user
-    return None if found is None else str(found)
-
-
-def count(user: Callable[[], str | None], event: SecurityEvent | None) -> None:
+def count(user: object, event: SecurityEvent | None) -> None:
     """
-    Count a failed login for its user, attacker-controlled, and its address.
+    Count a failed login for its user, as in `log_failure`, and its address.
 
     Does nothing unless SECURITY_LOGGING_PRIOR_FAILURES_WINDOW is set. What an attacker can fill is bounded by that
     time and by the cache, which forgets the oldest entries.
     """
     if not conf.PRIOR_FAILURES_WINDOW or event is None:
         return
-    name = user()
-    for kind, value in ((USER, name), (ADDRESS, event.address)):
+    named = user() if callable(user) else user
+    for kind, value in ((USER, "" if named is None else str(named)), (ADDRESS, event.address)):
         if value and value != UNKNOWN:
             key = _key(kind, value)
             cache.add(key, 0, conf.PRIOR_FAILURES_WINDOW)

@@ -60,9 +60,7 @@ def on_user_login_failed(
 ) -> None:
     """Log that the credentials were refused; of them only the user name is ever read."""
     reason = LOCKED if attempt("locked", is_marked_locked, False, request) else BAD_CREDENTIALS
-    name = partial(typed_name, credentials or {})
-    event = log_event(LOGIN_FAILED, request, reason=reason, user=name)
-    attempt("prior_failures", prior_failures.count, None, name, event)
+    prior_failures.log_failure(LOGIN_FAILED, request, reason=reason, user=partial(typed_name, credentials or {}))
 
 
 def mark_locked(request: HttpRequest | None, *, is_locked: bool) -> None:
