@@ -114,7 +114,9 @@ def resolve(request: HasMeta) -> ClientIP:
 
 def forwarding_key() -> str:
     """Return the name under which META holds the one header in which a trusted proxy names its client."""
-    return _policy().header
+    return _policy_of(
+        _texts(conf.TRUSTED_PROXIES), _text(conf.PROXY_RANGES_FILE), _text(conf.CLIENT_IP_HEADER), ()
+    ).header
 
 
 def has_trusted_peer(request: HasMeta) -> bool:
@@ -144,19 +146,30 @@ class _Judged(NamedTuple):
 _NOBODY = _Judged(None, Written(UNKNOWN), Written(UNKNOWN), is_trusted=False)
 
 
+@lru_cache(maxsize=64)
+def meta_key(header: str) -> str:
+    """Return the name under which META holds a header."""
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
 def _policy() -> _Policy:
-    return _policy_of(
-        _texts(conf.TRUSTED_PROXIES),
-        _text(conf.PROXY_RANGES_FILE),
-        _text(conf.CLIENT_IP_HEADER),
-        _texts(conf.BANNABLE_NETWORKS),
-    )
+    trusted, listed = conf.TRUSTED_PROXIES, conf.BANNABLE_NETWORKS
+    if not trusted and not listed:
+        return _ALONE
+    return _policy_of(_texts(trusted), _text(conf.PROXY_RANGES_FILE), _header(), _texts(listed))
+
+
+def _header() -> str | None:
+    return _text(conf.CLIENT_IP_HEADER)
 
 
 @lru_cache(maxsize=32)
 def _policy_of(entries: tuple[str, ...], ranges: str | None, header: str | None, listed: tuple[str, ...]) -> _Policy:
     proxies = trusted_proxies(entries, ranges)
     return _Policy(proxies.networks, proxies.unix, meta_key(header or proxies.header), network_set(listed))
+
+
+_ALONE = _policy_of((), None, None, ())  # of a site with nothing in front: no header is read
 
 
 def _judge(text: str, policy: _Policy) -> _Judged:
@@ -197,12 +210,6 @@ def _from_chain(meta: Mapping[str, object], policy: _Policy) -> tuple[_Judged, s
         if not client.is_trusted:
             return client, ""
     return _NOBODY, TOO_MANY_HOPS if len(hops) > MAX_HOPS else TRUSTED_PROXY
-
-
-@lru_cache(maxsize=64)
-def meta_key(header: str) -> str:
-    """Return the name under which META holds a header."""
-    return "HTTP_" + header.upper().replace("-", "_")
 
 
 def _from_resolver(request: HasMeta, policy: _Policy) -> tuple[_Judged, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from operator import attrgetter
 from typing import Any
 
@@ -42,7 +42,7 @@ def describe(event_type: EventType, request: HttpRequest | None, given: dict[str
         given = {name: value for name, value in given.items() if name in declared or _is_misused(event_type, name)}
     known: dict[str, object] = {}
     if request is not None:
-        known = _said_by(request, [fact for fact in _FACTS if fact[0] in declared and given.get(fact[0]) is None])
+        known = _said_by(request, declared.keys(), given)
         if "ip" not in given:
             known |= attempt("client_ip", _addresses, known, request)
     for name, value in given.items():
@@ -54,14 +54,8 @@ def describe(event_type: EventType, request: HttpRequest | None, given: dict[str
     return known
 
 
-def given_address(ip: str | None) -> dict[str, object]:
-    """
-    Return the fields of the address that the caller names, none when it names none.
-
-    What is no address is unknown, and the request's does not take its place.
-    """
-    if ip is None:
-        return {}
+def given_address(ip: str) -> dict[str, object]:
+    """Return the fields of the address that the caller names; what is no address is unknown."""
     address = parse_address(str(ip))
     return {"ip": address or UNKNOWN, "net": net_of(address) if address else UNKNOWN}
 
@@ -71,11 +65,12 @@ def _is_misused(event_type: EventType, name: str) -> bool:
     return False
 
 
-def _said_by(request: HttpRequest, facts: list[Fact]) -> dict[str, object]:
+def _said_by(request: HttpRequest, declared: Collection[str], given: dict[str, Any]) -> dict[str, object]:
     try:
-        return {name: fact(request) for name, fact in facts}
+        return {name: fact(request) for name, fact in _FACTS if name in declared and given.get(name) is None}
     except Exception:  # noqa: BLE001 (then each by itself, so that the failing one costs no more than its field)
-        return {name: attempt(name, fact, None, request) for name, fact in facts}
+        wanted = [(name, fact) for name, fact in _FACTS if name in declared and given.get(name) is None]
+        return {name: attempt(name, fact, None, request) for name, fact in wanted}
 
 
 def _addresses(request: HttpRequest) -> dict[str, object]:

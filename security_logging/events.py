@@ -75,6 +75,11 @@ class SecurityEvent:
 
 def make_event(event_type: EventType, **fields: object) -> SecurityEvent:
     """Return a new event of the type, of this moment and this process; fields that are None are left out."""
+    return new_event(event_type, fields)
+
+
+def new_event(event_type: EventType, fields: Mapping[str, object]) -> SecurityEvent:
+    """Do the same with a mapping."""
     return SecurityEvent(event_type, datetime.now(timezone.utc), os.getpid(), os.urandom(12).hex(), fields)
 
 

@@ -50,7 +50,11 @@ class SecurityFileHandler(WatchedFileHandler):
 
     def reopenIfNeeded(self) -> None:  # noqa: N802 (the standard library's name)
         """Open the file, unless it is open, still has its name and is still ours."""
-        if not self._is_current():
+        try:
+            named = os.stat(self.baseFilename)  # noqa: PTH116 (at every line, and a Path costs more than the call)
+        except OSError:
+            named = None
+        if named is None or named.st_ino != self.ino or named.st_dev != self.dev or not self._is_ours():
             self._release()
             self.stream = self._open()
             self._statstream()
@@ -67,13 +71,6 @@ class SecurityFileHandler(WatchedFileHandler):
     def _open(self) -> Any:
         # The stream does not close its descriptor by itself: the number may be another file's then, see _is_ours.
         return open(os.open(self.baseFilename, _FLAGS, self.file_mode), "ab", buffering=0, closefd=False)
-
-    def _is_current(self) -> bool:
-        try:
-            named = os.stat(self.baseFilename)  # noqa: PTH116 (at every line, and a Path costs more than the call)
-        except OSError:
-            return False
-        return named.st_ino == self.ino and named.st_dev == self.dev and self._is_ours()
 
     def _is_ours(self) -> bool:
         """

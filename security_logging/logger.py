@@ -48,7 +48,9 @@ def log_event(
     try:
         kind = events.get(event_type) if isinstance(event_type, str) else event_type
         served = _served(request)
-        given = {"surface": surface, "reason": reason, **given_address(ip), **fields}
+        given = {"surface": surface, "reason": reason, **fields}
+        if ip is not None:
+            given |= given_address(ip)
         event = _event(kind, describe(kind, served, given))
         if served is not None:
             attempt("events_of", _remember, None, served, event)
@@ -131,12 +133,8 @@ def _remember(request: HttpRequest, event: SecurityEvent) -> None:
 
 def _event(event_type: EventType, described: dict[str, object]) -> SecurityEvent:
     """Return the event, without those fields that cannot be written: one wrong number must not cost the line."""
-    event = attempt("event", _make, None, event_type, described)
-    return event or _make(event_type, dict(filter(_is_writable, described.items())))
-
-
-def _make(event_type: EventType, fields: dict[str, object]) -> SecurityEvent:
-    return events.make_event(event_type, **fields)
+    event = attempt("event", events.new_event, None, event_type, described)
+    return event or events.new_event(event_type, dict(filter(_is_writable, described.items())))
 
 
 def _is_writable(item: tuple[str, object]) -> bool:

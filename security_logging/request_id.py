@@ -31,6 +31,8 @@ def request_id_of(request: HttpRequest) -> str:
 
 
 def _given(request: HttpRequest) -> str | None:
+    if not conf.TRUSTED_PROXIES:
+        return None
     value = request.META.get(meta_key(str(conf.REQUEST_ID_HEADER)))
     if isinstance(value, str) and _VALID.fullmatch(value) and has_trusted_peer(request):
         return value

@@ -188,7 +188,7 @@ def fail(*arguments: object, **keywords: object) -> None:
         (client_ip, "resolve"),
         (surface, "match_of"),
         (request_path, "match_of"),
-        (events, "make_event"),
+        (events, "new_event"),
         (user_names, "protected"),
         (receivers, "typed_name"),
         (User, "get_username"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 from rest_framework.request import Request
 
 from security_logging import logger, surface
@@ -304,6 +304,7 @@ def test_request_that_carries_nothing(security_records: list[logging.LogRecord],
     assert len(security_records) == 1
 
 
+@override_settings(SECURITY_LOGGING_TRUSTED_PROXIES=["192.0.2.1"])
 @pytest.mark.parametrize(
     ("module", "name", "field"),
     [

@@ -200,7 +200,7 @@ class Workshop:
 
 PARTS: tuple[tuple[Any, str], ...] = (
     (client_ip, "resolve"), (client_ip, "trusted_proxies"), (surface, "resolve"), (surface, "match_of"),
-    (context, "current_request"), (logger, "current_request"), (events, "make_event"), (events, "_normalised"),
+    (context, "current_request"), (logger, "current_request"), (events, "new_event"), (events, "_normalised"),
     (line_format, "render_message"), (logger, "events_of"), (logger, "is_wanted"), (logger, "_write"),
     (logger, "plain_request"), (flood.Flood, "fold"), (user_names, "protected"), (receivers, "typed_name"),
     (receivers, "name_of"), (receivers, "key_of"), (prior_failures, "count"), (prior_failures, "before_login"),
