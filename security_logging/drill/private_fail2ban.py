@@ -15,7 +15,7 @@ from string import Template
 from security_logging.drill.detector import Detector, detector_of
 from security_logging.drill.plan import Plan
 from security_logging.drill.watch import wait_for
-from security_logging.fail2ban.client import Client, ClientError
+from security_logging.fail2ban.client import Client, ClientError, environment
 from security_logging.fail2ban.render import JailOptions
 from security_logging.fail2ban.shipped import shipped_files
 
@@ -71,7 +71,7 @@ def private_fail2ban(directory: Path, plan: Plan, port: int, surface: str) -> It
         with (directory / "fail2ban.out").open("wb") as output:
             command = ["fail2ban-server", "-f", "-c", f"{directory}/fail2ban", *files, "start"]
             server = subprocess.Popen(  # noqa: S603 (words of our own)
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         if wait_for(lambda: _runs(client), _START_SECONDS):
             yield detector_of(client, surface, partial(stored, directory))

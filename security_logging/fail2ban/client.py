@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from security_logging.addresses import Network, holds, parse_network, readable_networks
 
 TIMEOUT = 60  # seconds; a reload waits for the actions of every jail
+_OF_THE_SITE = ("PYTHONHOME", "PYTHONPATH")
 _HEAD = re.compile(r"^.*?\b(?:ERROR|CRITICAL)\s+")
 _LISTED = re.compile(r"^[|`]- (.*)$", re.MULTILINE)
 
@@ -30,6 +32,11 @@ class NotInstalledError(ClientError):
 
 class NotAllowedError(ClientError):
     """The server does not answer to this user; to root it does."""
+
+
+def environment() -> dict[str, str]:
+    """Return our environment without what tells Python where its modules are: Fail2ban runs on a Python of its own."""
+    return {name: value for name, value in os.environ.items() if name not in _OF_THE_SITE}
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class Client:
         try:
             result = subprocess.run(  # noqa: S603 - a program that the operator chose, and no shell
                 [*self.command, *words],
+                env=environment(),
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",

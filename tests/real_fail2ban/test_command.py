@@ -175,3 +175,11 @@ def test_nothing_runs(place: Installation) -> None:
     with pytest.raises(CommandError, match=r"203\.0\.113\.7 is banned in no jail"):
         place.manage("unban", "203.0.113.7")
     assert table.count("not running") == 3
+
+
+def test_site_of_another_python(place: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail2ban, which runs on a Python of its own, gets none of the modules that the site is told to import."""
+    (tmp_path / "logging.py").write_text("raise SystemExit('the module of another Python')")
+    place.fail2ban.start()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert place.manage("status").count("not running") == 3
