@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from django.core.checks.registry import registry
 from django.core.signals import request_started
 
 from requires import require_fail2ban
@@ -79,3 +80,11 @@ def _logging_as_it_was() -> Iterator[None]:
         logger.handlers[:] = handlers
         logger.setLevel(level)
         logger.propagate, logger.disabled = propagate, disabled
+
+
+@pytest.fixture(autouse=True)
+def _checks_as_they_were() -> Iterator[None]:
+    """Undo that the first handler for CloudWatch brings its system checks."""
+    before = set(registry.registered_checks)
+    yield
+    registry.registered_checks = before
