@@ -4,9 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More arguments for pytest, e.g. `make test ARGS="-k login -x"`.
 ARGS ?=
+# How many processes share the tests; 0 runs them in one, as a debugger wants it.
+WORKERS ?= 2
 # How tox runs, e.g. `make test-all TOX="run -e py312-django61"`.
 TOX ?= run
 PYTEST := PYTHONDEVMODE=1 SECURITY_LOGGING_WHEEL="$$(echo dist/*.whl)" $(BIN)/pytest
+# The tests of one file share servers and databases.
+SHARED := --numprocesses $(WORKERS) --dist loadfile
 
 # In CI a missing program is a failure; on a laptop without root the tests that need it are skipped.
 ifneq ($(CI),true)
@@ -48,14 +52,14 @@ test-packages: ## The same, and what only the tests need: hydra, Chromium, deboo
 wheel: $(VENV)/.wheel-installed ## Build the wheel and install it into .venv.
 
 test: test-packages wheel ## Set up everything and run the tests, with the real Fail2ban.
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(SHARED) $(ARGS)
 
 check: test-packages wheel ## What CI runs: lint, types, generated files, tests with coverage.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python scripts/generate.py --check
-	$(PYTEST) --cov $(ARGS)
+	$(PYTEST) $(SHARED) --cov $(ARGS)
 
 test-all: system-packages venv ## Run the tests on every supported Django and Python found here.
 	$(BIN)/tox $(TOX) --discover $$(scripts/find_pythons.sh) -- $(ARGS)
