@@ -13,6 +13,7 @@ from security_logging.addresses import Network, holds, parse_network, readable_n
 TIMEOUT = 60  # seconds; a reload waits for the actions of every jail
 _OF_THE_SITE = ("PYTHONHOME", "PYTHONPATH")
 _HEAD = re.compile(r"^.*?\b(?:ERROR|CRITICAL)\s+")
+_TAIL = re.compile(r"\.?(?: Is fail2ban running\?)?$")  # of a sentence that becomes part of ours
 _LISTED = re.compile(r"^[|`]- (.*)$", re.MULTILINE)
 
 
@@ -23,7 +24,7 @@ class ClientError(Exception):
     def reason(self) -> str:
         """What Fail2ban said last, without the date and the program in front of it."""
         lines = [line for line in str(self).splitlines() if line.strip()]
-        return _HEAD.sub("", lines[-1] if lines else "no reason was given").strip().rstrip(".")
+        return _TAIL.sub("", _HEAD.sub("", lines[-1] if lines else "no reason was given").strip())
 
 
 class NotInstalledError(ClientError):

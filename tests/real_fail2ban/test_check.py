@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -328,7 +329,9 @@ def test_proxy_on_this_machine() -> None:
     """Behind nginx on this machine its firewall is the right place, whatever address a container has for nginx."""
     with healthy() as found:
         found.trust("172.17.0.0/16").install(front="nginx").local("action = iptables-multiport[iptables=true]")
-        assert [each.kind.id for each in found.problems()] == ["fail2ban.stopped"]
+        (problem,) = found.problems()
+    assert problem.kind.id == "fail2ban.stopped"
+    assert re.fullmatch(r"Fail2ban does not run: [^?]+\.sock\.", problem.message), problem.message
 
 
 def test_failure_is_over() -> None:
