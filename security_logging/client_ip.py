@@ -19,6 +19,7 @@ from security_logging.addresses import (
     net_of,
     network_set,
     parse_address,
+    written,
 )
 from security_logging.conf import conf
 from security_logging.fields import UNKNOWN, Written
@@ -184,7 +185,7 @@ def _judged(text: str, policy: _Policy) -> _Judged:
         return _NOBODY
     if not is_bannable(address, policy.listed, policy.proxies):
         return _NOBODY._replace(address=address, is_trusted=address in policy.proxies)
-    return _Judged(address, Written(address), net_of(address), is_trusted=False)
+    return _Judged(address, written(address), net_of(address), is_trusted=False)
 
 
 def _text(value: object) -> str | None:

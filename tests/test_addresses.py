@@ -19,6 +19,7 @@ from security_logging.addresses import (
     network_set,
     parse_address,
     parse_network,
+    written,
 )
 
 NOTHING = NetworkSet()
@@ -85,6 +86,29 @@ def test_parsed_text_is_canonical(text: str) -> None:
     """Any text is either no address or one whose own spelling reads as itself."""
     address = parse_address(text)
     assert address is None or parse_address(str(address)) == address
+
+
+# Runs of zeros at every place, and what looks like an address and is none.
+groups = st.sampled_from(["0", "0000", "1", "ab", "ffff", "12345", "", "1.2.3.4", "01.2.3.4", "1.2.3"])
+
+
+@given(st.lists(groups, max_size=10).map(":".join))
+def test_reads_as_the_standard_library_does(text: str) -> None:
+    """What the operating system takes for an address, and which one, is what the standard library does."""
+    try:
+        address = IPv6Address(text)
+    except ValueError:
+        assert ":" not in text or parse_address(text) is None or "." in text.partition(":")[0]
+    else:
+        assert parse_address(text) == (address.ipv4_mapped or address)
+
+
+@given(st.lists(st.sampled_from([0, 0, 1, 0xABC, 0xFFFF]), min_size=8, max_size=8))
+def test_written_as_the_standard_library_does(numbers: list[int]) -> None:
+    """The longest run of zero groups, the first of equals and never a single one, becomes "::" (RFC 5952)."""
+    address = IPv6Address(b"".join(number.to_bytes(2, "big") for number in numbers))
+    if address.ipv4_mapped is None:  # is never written as IPv6
+        assert written(address) == str(address)
 
 
 def test_long_texts_fill_no_cache() -> None:
