@@ -109,7 +109,8 @@ def test_bad_arguments(handler: CloudWatchHandler, endpoint: FaultEndpoint) -> N
     """A record whose arguments do not fit raises nothing and is sent all the same."""
     handler.handle(logging.makeLogRecord({"name": "security.other", "msg": "user %d", "args": ("alice",)}))
     handler.flush()
-    assert len(endpoint.received()) == 1
+    # The last handler's word about an outage in another test may arrive too.
+    assert [each["log"]["logger"] for each in endpoint.received()].count("security.other") == 1
 
 
 def test_broken_formatter(handler: CloudWatchHandler, monkeypatch: pytest.MonkeyPatch) -> None:
