@@ -57,12 +57,24 @@ class Courier(watchtower.CloudWatchLogHandler):
             max_message_size=2 * MAX_BATCH_BYTES,  # watchtower would cut JSON in two; the sender refuses it whole
         )
         self.setFormatter(_Unchanged())
+        self._settle = settle
+        self._threadless: dict[str, list[LogEvent]] = {}  # by stream
 
     def take(self, waiting: Waiting) -> None:
-        """Queue the event for its stream."""
+        """Queue the event for its stream, or for `send_threadless`."""
         seconds = (waiting.event["timestamp"] + 0.5) / 1000  # watchtower cuts to milliseconds again
         record = logging.makeLogRecord({"name": waiting.stream, "msg": waiting.event["message"], "created": seconds})
-        self.emit(record)  # type: ignore[no-untyped-call]  # watchtower annotates no return
+        try:
+            self.emit(record)  # type: ignore[no-untyped-call]  # watchtower annotates no return
+        except RuntimeError:  # no thread: on CPython 3.12 a process that ends starts none, nor does one at its limit
+            self.queues.pop(waiting.stream, None)
+            self.threads.clear()  # nobody reads it, and it would grow with each event
+            self._threadless.setdefault(waiting.stream, []).append(waiting.event)
+
+    def send_threadless(self) -> None:
+        """Send, on the thread of the caller, the events whose stream has none."""
+        while self._threadless:
+            self._settle(*self._threadless.popitem())
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Let the error through to the pipeline, which still has the event."""

@@ -139,6 +139,7 @@ class Pipeline:
             if taken % _STRETCH == 0 and not (self._is_hurried or self._stopping):
                 time.sleep(_REST)
         courier.flush()
+        courier.send_threadless()
         if not self._stopping and self._sender.is_available:
             self._store.replay(self._sender)
             self._reporter.beat(self._send_heartbeat, self._store.lag)

@@ -113,6 +113,23 @@ def test_bad_arguments(handler: CloudWatchHandler, endpoint: FaultEndpoint) -> N
     assert [each["log"]["logger"] for each in endpoint.received()].count("security.other") == 1
 
 
+def test_no_thread_for_a_stream(
+    handler: CloudWatchHandler, endpoint: FaultEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that ends on CPython 3.12, or is at its limit, starts no thread: its events are sent without one."""
+    start = threading.Thread.start
+
+    def refusing(thread: threading.Thread) -> None:
+        if "_dequeue_batch" in thread.name:  # watchtower's
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    log(30)
+    handler.flush()
+    assert (len(endpoint.events), handler.counts.sent, handler.counts.spooled) == (30, 30, 0)
+
+
 def test_broken_formatter(handler: CloudWatchHandler, monkeypatch: pytest.MonkeyPatch) -> None:
     """A formatter that raises does so into logging's own error handling, not into the view."""
     seen: list[logging.LogRecord] = []
@@ -320,7 +337,7 @@ def test_watchtower_that_raises(site: None, directory: Path, monkeypatch: pytest
     """An event on which watchtower fails is still ours."""
 
     def broken(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
+        raise TypeError("a later watchtower")
 
     monkeypatch.setattr("watchtower.CloudWatchLogHandler._get_stream_name", broken)
     handler = CloudWatchHandler()
