@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from django.core.management import CommandError, call_command
 from requires import require_root
 from security_logging.event_types import LOGIN, LOGIN_FAILED, EventType
 from security_logging.events import SecurityEvent
+from security_logging.fail2ban.action_problems import import_failure
 from security_logging.fail2ban.changes import changes
 from security_logging.fail2ban.client import Client, ClientError
 from security_logging.fail2ban.explain import explain
@@ -148,6 +150,14 @@ def test_owner_who_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="--owner nobody-here: "):
         output("--config", str(tmp_path), *words)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_modules_of_the_site_are_not_fail2bans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An action runs without the site's PYTHONPATH: a module that only lies there is missing."""
+    (tmp_path / "only_of_the_site.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "only_of_the_site" in import_failure(sys.executable, "only_of_the_site")
+    assert import_failure(sys.executable, "json") == ""
 
 
 def event(event_type: EventType, **fields: object) -> SecurityEvent:

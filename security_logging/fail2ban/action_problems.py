@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from security_logging.addresses import Network
+from security_logging.fail2ban.client import environment
 from security_logging.fail2ban.configuration import Jail
 from security_logging.fail2ban.problems import Problem, problem
 from security_logging.fail2ban.site import Site
@@ -95,7 +96,7 @@ def _run(*words: str) -> tuple[int, str]:
             errors="replace",
             timeout=_SECONDS,
             check=False,
-            env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}{os.pathsep}{_PATH}"},
+            env={**environment(), "PATH": f"{os.environ.get('PATH', '')}{os.pathsep}{_PATH}"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)
