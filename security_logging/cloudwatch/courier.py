@@ -64,10 +64,13 @@ class Courier(watchtower.CloudWatchLogHandler):
         """Queue the event for its stream, or for `send_threadless`."""
         seconds = (waiting.event["timestamp"] + 0.5) / 1000  # watchtower cuts to milliseconds again
         record = logging.makeLogRecord({"name": waiting.stream, "msg": waiting.event["message"], "created": seconds})
+        had_thread = waiting.stream in self.queues
         try:
             self.emit(record)  # type: ignore[no-untyped-call]  # watchtower annotates no return
-        except RuntimeError:  # no thread: on CPython 3.12 a process that ends starts none, nor does one at its limit
-            self.queues.pop(waiting.stream, None)
+        except RuntimeError:
+            # On CPython 3.12 a process that ends starts no thread any more, nor does one at its limit.
+            if had_thread or self.queues.pop(waiting.stream, None) is None:
+                raise
             self.threads.clear()  # nobody reads it, and it would grow with each event
             self._threadless.setdefault(waiting.stream, []).append(waiting.event)
 

@@ -109,8 +109,7 @@ def test_bad_arguments(handler: CloudWatchHandler, endpoint: FaultEndpoint) -> N
     """A record whose arguments do not fit raises nothing and is sent all the same."""
     handler.handle(logging.makeLogRecord({"name": "security.other", "msg": "user %d", "args": ("alice",)}))
     handler.flush()
-    # The last handler's word about an outage in another test may arrive too.
-    assert [each["log"]["logger"] for each in endpoint.received()].count("security.other") == 1
+    assert len(endpoint.received()) == 1
 
 
 def test_no_thread_for_a_stream(
@@ -337,7 +336,7 @@ def test_watchtower_that_raises(site: None, directory: Path, monkeypatch: pytest
     """An event on which watchtower fails is still ours."""
 
     def broken(*_: object) -> None:
-        raise TypeError("a later watchtower")
+        raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("watchtower.CloudWatchLogHandler._get_stream_name", broken)
     handler = CloudWatchHandler()
