@@ -1,4 +1,4 @@
-"""The settings: each declared once, read from Django's settings at every access."""
+"""The settings: each declared once, and read from Django's settings when it is first needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from django.conf import settings
-from django.utils.functional import empty
+from django.core.signals import setting_changed
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -22,11 +22,13 @@ class Setting(Generic[T]):
     """
     A setting `SECURITY_LOGGING_<attribute>`: its default, its type as a reader writes it, and what it means.
 
-    Read through an instance of `Settings` it gives the project's value, or the default; nothing is kept, so that
-    `override_settings` works. The value is not checked here: `security_logging.checks` does that once at start.
+    Read through an instance of `Settings` it gives the project's value, or the default, and keeps it until Django
+    says that the setting has changed, as `override_settings` does. The value is not checked here:
+    `security_logging.checks` does that once at start.
     """
 
     name: str  # the full name, as in the project's settings
+    attribute: str  # the name without the prefix
 
     def __init__(self, default: T, type_name: str, meaning: str) -> None:
         """Declare a setting; units belong into the meaning."""
@@ -36,7 +38,7 @@ class Setting(Generic[T]):
 
     def __set_name__(self, owner: type[object], name: str) -> None:
         """Learn the full name from the attribute, so that it stands in one place."""
-        self.name = PREFIX + name
+        self.name, self.attribute = PREFIX + name, name
 
     @overload
     def __get__(self, instance: None, owner: type[object]) -> Setting[T]: ...
@@ -47,9 +49,8 @@ class Setting(Generic[T]):
         """Return the project's value, or the default where the project says nothing."""
         if instance is None:
             return self
-        # Asked behind the lazy object's back, which takes 3 us to say that the project has not set a name.
-        source = object.__getattribute__(settings, "_wrapped")
-        value: T = getattr(settings if source is empty else source, self.name, self.default)
+        value: T = getattr(settings, self.name, self.default)
+        instance.__dict__[self.attribute] = value  # where Python looks before it calls us: a login asks eleven times
         return value
 
 
@@ -220,6 +221,13 @@ class Settings:
 
 
 conf = Settings()
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    conf.__dict__.pop(setting.removeprefix(PREFIX), None)
+
+
+setting_changed.connect(_forget, dispatch_uid="security_logging.conf")
 
 
 def declared() -> dict[str, Setting[Any]]:

@@ -45,8 +45,15 @@ def test_default_cannot_be_changed_by_accident(setting: Setting[Any]) -> None:
     assert not isinstance(setting.default, list | set)
 
 
+def test_value_is_kept() -> None:
+    """Django's settings are asked once."""
+    kept = Settings()
+    assert [kept.LOGGER_NAME, vars(kept)] == ["security", {"LOGGER_NAME": "security"}]
+
+
 def test_override() -> None:
-    """A test may change a setting for a while, and the value is never kept."""
+    """A test may change a setting for a while."""
+    assert conf.LOGGER_NAME == "security"
     with override_settings(SECURITY_LOGGING_LOGGER_NAME="audit"):
         assert conf.LOGGER_NAME == "audit"
     assert conf.LOGGER_NAME == "security"
