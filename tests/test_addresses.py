@@ -111,6 +111,19 @@ def test_written_as_the_standard_library_does(numbers: list[int]) -> None:
         assert written(address) == str(address)
 
 
+@given(st.lists(st.sampled_from([0, 0, 1, 0xABC, 0xFFFF]), min_size=8, max_size=8))
+def test_net_as_the_standard_library_writes_it(numbers: list[int]) -> None:
+    """The network of an IPv6 address is the /64 that the standard library makes of it."""
+    address = IPv6Address(b"".join(number.to_bytes(2, "big") for number in numbers))
+    assert net_of(address) == str(ip_network((address, 64), strict=False))
+
+
+@pytest.mark.parametrize("address", ["::", "::1", "::cb00:7107", "2001:db8::5efe:cb00:7107"])
+def test_nothing_is_written_as_ipv4(address: str) -> None:
+    """What embeds an IPv4 address is written in hexadecimal, whatever the C library makes of it."""
+    assert written(IPv6Address(address)) == address
+
+
 def test_long_texts_fill_no_cache() -> None:
     """A text longer than any address costs one comparison and no memory."""
     assert parse_address("1" * 1_000_000) is None
