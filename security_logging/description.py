@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -37,19 +37,19 @@ def describe(event_type: EventType, request: HttpRequest | None, given: dict[str
 
     A field that the type does not declare is left out, and what fails costs one field; both are reported.
     """
-    declared = events.layout(event_type.fields)
-    if not given.keys() <= declared.keys():
+    declared = events.layout(event_type.fields).names
+    if not given.keys() <= declared:
         given = {name: value for name, value in given.items() if name in declared or _is_misused(event_type, name)}
     known: dict[str, object] = {}
     if request is not None:
-        known = _said_by(request, declared.keys(), given)
+        known = _said_by(request, declared, given)
         if "ip" not in given:
             known |= attempt("client_ip", _addresses, known, request)
     for name, value in given.items():
         if value is not None:
             known[name] = attempt(name, value, None) if callable(value) else value
     known.update(attempt("user_names", user_names.protected, user_names.NO_NAMES, event_type, known))
-    if not known.keys() <= declared.keys():  # not every event says who the peer was, or whether the user is known
+    if not known.keys() <= declared:  # not every event says who the peer was, or whether the user is known
         known = {name: value for name, value in known.items() if name in declared}
     return known
 
@@ -65,7 +65,7 @@ def _is_misused(event_type: EventType, name: str) -> bool:
     return False
 
 
-def _said_by(request: HttpRequest, declared: Collection[str], given: dict[str, Any]) -> dict[str, object]:
+def _said_by(request: HttpRequest, declared: frozenset[str], given: dict[str, Any]) -> dict[str, object]:
     try:
         return {name: fact(request) for name, fact in _FACTS if name in declared and given.get(name) is None}
     except Exception:  # noqa: BLE001 (then each by itself, so that the failing one costs no more than its field)

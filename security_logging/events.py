@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime, timezone
 from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from security_logging.event_types import EVENT_TYPES, EventType
-from security_logging.fields import FIELDS, HEAD, UNKNOWN, Field, Value
+from security_logging.fields import FIELDS, HEAD, UNKNOWN, Value
 
 FOREIGN = "log"  # The event word of a record that is no security event but reached our formatters. Never counted.
 EVENT_CLASSES = ("auth", "account", "probe", "response", "system")
@@ -83,10 +84,19 @@ def new_event(event_type: EventType, fields: Mapping[str, object]) -> SecurityEv
     return SecurityEvent(event_type, datetime.now(timezone.utc), os.getpid(), os.urandom(12).hex(), fields)
 
 
+class Layout(NamedTuple):
+    """The fields that an event may have: their names, and in the order of the line how each is made fit to write."""
+
+    names: frozenset[str]
+    steps: tuple[tuple[str, Callable[[str], object], Callable[[object], Value], bool], ...]
+
+
 @lru_cache(maxsize=1024)
-def layout(names: tuple[str, ...]) -> Mapping[str, Field]:
-    """Return the fields of a line by name and in order, given those that its event type names after `HEAD`."""
-    return MappingProxyType({name: FIELDS[name] for name in (*HEAD, *names)})
+def layout(names: tuple[str, ...]) -> Layout:
+    """Return the layout of a line, given the fields that its event type names after `HEAD`."""
+    fields = [FIELDS[name] for name in (*HEAD, *names)]
+    steps = tuple((field.name, field.as_it_is.fullmatch, field.made_fit, field.is_text) for field in fields)
+    return Layout(frozenset((*HEAD, *names)), steps)
 
 
 def event_types() -> tuple[EventType, ...]:
@@ -148,16 +158,16 @@ def _problem(event_type: EventType) -> str | None:
 
 
 def _normalised(event_type: EventType, fields: Mapping[str, object]) -> dict[str, Value]:
-    declared = layout(event_type.fields)
-    if not fields.keys() <= declared.keys():
-        raise ValueError(f"{event_type.name} declares no field {', '.join(sorted(fields.keys() - declared.keys()))}.")
+    declared, steps = layout(event_type.fields)
+    if not fields.keys() <= declared:
+        raise ValueError(f"{event_type.name} declares no field {', '.join(sorted(fields.keys() - declared))}.")
     values: dict[str, Value] = dict.fromkeys(HEAD, UNKNOWN)
-    for name, field in declared.items():
+    for name, is_fit, made_fit, is_text in steps:
         given = fields.get(name)
         if given is not None:
             # What normalise() does, without a call for each field of each event.
-            value = given if type(given) is str and field.as_it_is.fullmatch(given) else field.made_fit(given)
+            value = given if type(given) is str and is_fit(given) else made_fit(given)
             # What nobody knows is not said of an optional field; but a user's name may be a dash.
-            if value != UNKNOWN or field.is_text:
+            if is_text or value != UNKNOWN:
                 values[name] = value
     return values

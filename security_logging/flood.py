@@ -11,6 +11,7 @@ from dataclasses import replace
 from security_logging.conf import conf
 from security_logging.events import SecurityEvent
 from security_logging.fields import UNKNOWN
+from security_logging.reports import attempt
 
 MAX_KEYS = 10_000  # kinds of lines that are told apart in one window; lines of further kinds are written
 _VARYING = ("path", "method", "agent", "request_id", "claimed", "user", "status", "detail")  # not those of all folded
@@ -40,22 +41,28 @@ class Flood:
         self._folded: dict[Key, tuple[SecurityEvent, int]] = {}
 
     def fold(self, event: SecurityEvent) -> list[SecurityEvent]:
-        """Return the events to be written now: what an ended window has folded, and the event unless it is folded."""
-        may_be_folded = event.type.event_class == "probe" and "count" in event.type.fields
-        if not may_be_folded and not self._folded:
+        """
+        Return the events to be written now: what an ended window has folded, and the event unless it is folded.
+
+        Raises nothing: when it fails, which is reported, the event is written.
+        """
+        if not self._folded and not _may_be_folded(event):
             return [event]
-        with self._lock:
-            due = self._take() if self._clock() - self._began >= conf.FLOOD_WINDOW else []
-            key = self._key_above_the_rate(event) if may_be_folded else None
-            if key is None:
-                return [*due, event]
-            self._folded[key] = (event, self._folded[key][1] + 1 if key in self._folded else 1)
-            return due
+        return attempt("flood", self._due, [event], event)
 
     def take(self) -> list[SecurityEvent]:
         """Return what has been folded so far, as one event for each kind of line."""
         with self._lock:
             return self._take()
+
+    def _due(self, event: SecurityEvent) -> list[SecurityEvent]:
+        with self._lock:
+            due = self._take() if self._clock() - self._began >= conf.FLOOD_WINDOW else []
+            key = self._key_above_the_rate(event) if _may_be_folded(event) else None
+            if key is None:
+                return [*due, event]
+            self._folded[key] = (event, self._folded[key][1] + 1 if key in self._folded else 1)
+            return due
 
     def _take(self) -> list[SecurityEvent]:
         folded = [_with_count(key, event, count) for key, (event, count) in self._folded.items()]
@@ -77,6 +84,10 @@ class Flood:
             if self._seen[key] > limit:
                 return key
         return None
+
+
+def _may_be_folded(event: SecurityEvent) -> bool:
+    return event.type.event_class == "probe" and "count" in event.type.fields
 
 
 def _with_count(key: Key, event: SecurityEvent, count: int) -> SecurityEvent:

@@ -33,10 +33,11 @@ class SecurityLineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of printable ASCII."""
         event = event_of(record)
-        if event is not None:
-            return line_format.render_message(event) if self.bare else line_format.render(event)
-        message = _foreign_message(record)
-        return message if self.bare else line_format.prefix(time_of(record), record.process or 0) + message
+        message = _foreign_message(record) if event is None else line_format.render_message(event)
+        if self.bare:
+            return message
+        time, pid = (time_of(record), record.process or 0) if event is None else (event.time, event.pid)
+        return line_format.prefix(time, pid) + message
 
 
 class ECSFormatter(logging.Formatter):

@@ -13,6 +13,9 @@ from security_logging.fields import FIELDS, HEAD, Value, escape
 
 IDENT = "django-security"
 
+# By hand, since isoformat() takes twice as long, most of it for the offset.
+_PREFIX = f"%04d-%02d-%02dT%02d:%02d:%02d.%03d+00:00 {IDENT}[%d]: "
+
 _TEXT = r'"[ !#-\[\]-~]*(?:\\[ -~][ !#-\[\]-~]*)*"'  # unrolled: linear time on any input
 _BARE = r"[!#-~]+"
 _TEXTS = frozenset(name for name, field in FIELDS.items() if field.is_text)
@@ -36,7 +39,8 @@ def prefix(time: datetime, pid: int) -> str:
     The time must be in UTC and is written with its offset; Fail2ban reads a time without one in its own zone, hours
     wrong. The ident is that of syslog (RFC 3164), so that file, syslog and journal differ only in what precedes it.
     """
-    return f"{time.isoformat(timespec='milliseconds')} {IDENT}[{pid}]: "
+    moment = (time.year, time.month, time.day, time.hour, time.minute, time.second, time.microsecond // 1000)
+    return _PREFIX % (*moment, pid)
 
 
 def render_message(event: SecurityEvent) -> str:

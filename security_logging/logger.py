@@ -53,10 +53,10 @@ def log_event(
             given |= given_address(ip)
         event = _event(kind, describe(kind, served, given))
         if served is not None:
-            attempt("events_of", _remember, None, served, event)
+            events_of(served).append(event)
         if not is_wanted(kind):
             return None
-        for due in attempt("flood", flood_control.fold, [event], event):
+        for due in flood_control.fold(event):
             _write(due, served if due is event else None)
     except Exception:  # noqa: BLE001 (the one place that catches: nothing may raise into a login)
         report("log_event")
@@ -87,7 +87,7 @@ def is_wanted(event_type: EventType) -> bool:
 
 def events_of(request: HttpRequest) -> list[SecurityEvent]:
     """Return what happened in the request so far, also what is switched off: one attempt is to be one line."""
-    found: list[SecurityEvent] = request.__dict__.setdefault("_security_events", [])
+    found: list[SecurityEvent] = getattr(request, "__dict__", {}).setdefault("_security_events", [])
     return found
 
 
@@ -127,14 +127,13 @@ def _served(request: object) -> HttpRequest | None:
     return current if plain is None or is_made_up else plain
 
 
-def _remember(request: HttpRequest, event: SecurityEvent) -> None:
-    events_of(request).append(event)
-
-
 def _event(event_type: EventType, described: dict[str, object]) -> SecurityEvent:
     """Return the event, without those fields that cannot be written: one wrong number must not cost the line."""
-    event = attempt("event", events.new_event, None, event_type, described)
-    return event or events.new_event(event_type, dict(filter(_is_writable, described.items())))
+    try:
+        return events.new_event(event_type, described)
+    except Exception:  # noqa: BLE001 (then without what fails)
+        report("event")
+        return events.new_event(event_type, dict(filter(_is_writable, described.items())))
 
 
 def _is_writable(item: tuple[str, object]) -> bool:

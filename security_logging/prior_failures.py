@@ -33,18 +33,17 @@ def log_failure(
     `user` is what was typed, attacker-controlled, or a callable that returns it; None counts for the address alone.
     """
     event = log_event(event_type, request, reason=reason, user=user, **fields)
-    attempt("prior_failures", count, None, user, event)
+    if conf.PRIOR_FAILURES_WINDOW and event is not None:
+        attempt("prior_failures", count, None, user, event)
 
 
-def count(user: object, event: SecurityEvent | None) -> None:
+def count(user: object, event: SecurityEvent) -> None:
     """
     Count a failed login for its user, as in `log_failure`, and its address.
 
-    Does nothing unless SECURITY_LOGGING_PRIOR_FAILURES_WINDOW is set. What an attacker can fill is bounded by that
-    time and by the cache, which forgets the oldest entries.
+    What an attacker can fill is bounded by SECURITY_LOGGING_PRIOR_FAILURES_WINDOW and by the cache, which forgets the
+    oldest entries.
     """
-    if not conf.PRIOR_FAILURES_WINDOW or event is None:
-        return
     named = user() if callable(user) else user
     for kind, value in ((USER, "" if named is None else str(named)), (ADDRESS, event.address)):
         if value and value != UNKNOWN:

@@ -70,7 +70,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "cross_site": (set(), DJANGO),
     "request_id": ({"client_ip", "conf"}, DJANGO),
     "bait_paths": ({"conf"}, DJANGO),
-    "flood": (VOCABULARY | {"conf"}, DJANGO),
+    "flood": (VOCABULARY | {"conf", "reports"}, DJANGO),
     "description": (
         VOCABULARY
         | {"addresses", "client_ip", "cross_site", "reports", "request_id", "request_path", "surface", "user_names"},
