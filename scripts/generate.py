@@ -40,7 +40,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "text_formats": captures.text_formats,
     "json_form": captures.json_form,
 }
-_TABLE = re.compile(r"(<!-- generated: (?P<name>[a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def wanted() -> dict[Path, str]:

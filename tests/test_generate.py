@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def test_new_event_type(checkout: Path) -> None:
     assert stale >= {FILTER, "docs/events.md"}
 
 
-@pytest.mark.parametrize("table", ["events", "fields", "settings", "checks", "modes"])
+@pytest.mark.parametrize("table", ["events", "fields", "settings", "checks", "modes", "fail2ban_problems"])
 def test_table_in_a_page(checkout: Path, table: str) -> None:
     """Between two marks a page written by hand holds a table that is kept up to date; the rest of it stays."""
     page = checkout / PAGE
@@ -111,9 +112,18 @@ def test_page_without_a_table(checkout: Path) -> None:
     assert _generate(checkout, "--check").returncode == 0
 
 
-def test_unknown_table(checkout: Path) -> None:
+@pytest.mark.parametrize("name", ["coffee", "Coffee 2", ""])
+def test_unknown_table(checkout: Path, name: str) -> None:
     """A mark that names no table is an error and not an empty table."""
-    (checkout / PAGE).write_text("<!-- generated: coffee -->\n<!-- end -->\n", encoding="utf-8")
+    (checkout / PAGE).write_text(f"<!-- generated: {name} -->\n<!-- end -->\n", encoding="utf-8")
     run = _generate(checkout, "--check")
     assert run.returncode == 1
-    assert "KeyError: 'coffee'" in run.stderr
+    assert f"KeyError: {name!r}" in run.stderr
+
+
+def test_no_table_is_empty() -> None:
+    """Each mark in our pages stands before something."""
+    pages = [PROJECT / "README.md", PROJECT / "fail2ban/README.md", *(PROJECT / "docs").glob("*.md")]
+    texts = [page.read_text("utf-8") for page in pages]
+    assert sum(text.count("<!-- generated:") for text in texts) > 5
+    assert not [text for text in texts if re.search(r"<!-- generated:.*-->\s*<!-- end -->", text)]
