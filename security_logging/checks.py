@@ -51,6 +51,7 @@ DECLARED = (
     Declared("E103", "An entry of SECURITY_LOGGING_BAIT_PATHS_ADD is no path."),
     Declared("E104", "SECURITY_LOGGING_BAIT_PATHS_REMOVE is no list."),
     Declared("E105", "SECURITY_LOGGING_FLOOD_WINDOW, _FLOOD_LINES or _FLOOD_ADDRESS_LINES is no usable number."),
+    Declared("E106", "SECURITY_LOGGING_PRIOR_FAILURES_WINDOW is no number of seconds."),
     Declared("E201", "SECURITY_LOGGING_EVENTS names no event and no class, or does not say True or False."),
     Declared("E202", "SECURITY_LOGGING_USER_NAMES or _UNKNOWN_USER_NAMES is no way to write user names."),
     Declared("E203", "SECURITY_LOGGING_KNOWN_USERS is neither True nor False."),

@@ -1,4 +1,4 @@
-"""What is wrong in the settings of the middleware, the bait paths and flood control, as data for the system checks."""
+"""What is wrong in the settings of the middleware, bait paths and counting, as data for the system checks."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def findings() -> list[tuple[str, list[Problem], str, str]]:
         (Settings.FLOOD_WINDOW.name, count_problems(conf.FLOOD_WINDOW, 0), "E105", ""),
         (Settings.FLOOD_LINES.name, flood_lines_problems(conf.FLOOD_LINES), "E105", "W104"),
         (Settings.FLOOD_ADDRESS_LINES.name, flood_lines_problems(conf.FLOOD_ADDRESS_LINES), "E105", "W104"),
+        (Settings.PRIOR_FAILURES_WINDOW.name, count_problems(conf.PRIOR_FAILURES_WINDOW, 0), "E106", ""),
         ("MIDDLEWARE", order_problems(settings.MIDDLEWARE), "", "W102"),
     ]
 
@@ -98,7 +99,7 @@ def removed_bait_problems(paths: object) -> list[Problem]:
 
 
 def count_problems(value: object, least: int) -> list[Problem]:
-    """Check a number of seconds or lines of flood control."""
+    """Check a number of seconds or lines."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= least:
         return []
     return [Problem(f"is not a whole number from {least} on", repr(value), f"Write {least} or more.")]

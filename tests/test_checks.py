@@ -17,6 +17,7 @@ from django.core.management.base import SystemCheckError
 
 from security_logging import checks, log_checks
 from security_logging.checks import DECLARED, Declared, check_log, check_settings
+from security_logging.cloudwatch.checks import check_cloudwatch
 from security_logging.conf import declared
 from security_logging.log_checks import Finding
 
@@ -38,6 +39,7 @@ PROVOKING: dict[str, tuple[str, object]] = {
     "E103": ("BAIT_PATHS_ADD", ["no-slash"]),
     "E104": ("BAIT_PATHS_REMOVE", "/wp-login.php"),
     "E105": ("FLOOD_WINDOW", -1),
+    "E106": ("PRIOR_FAILURES_WINDOW", "1h"),
     "E201": ("EVENTS", {"coffee_made": False}),
     "E202": ("USER_NAMES", "maskd"),
     "E203": ("KNOWN_USERS", "yes"),
@@ -181,6 +183,14 @@ def test_any_value(settings: Any, name: str, value: object) -> None:
     """Whatever a setting is set to, the checks go on to the end and say something readable."""
     setattr(settings, name, value)
     assert [message for message in check_settings() if not message.msg.endswith(".")] == []
+
+
+@pytest.mark.parametrize("name", declared())
+def test_every_setting_is_checked(settings: Any, name: str) -> None:
+    """No setting can be anything at all."""
+    setattr(settings, name, object())
+    found = check_cloudwatch() if "_CLOUDWATCH_" in name else check_settings()
+    assert [message for message in found if str(message.id).startswith("security_logging.E")]
 
 
 @pytest.mark.parametrize(

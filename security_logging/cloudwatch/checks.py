@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -20,11 +22,18 @@ DECLARED = {
     "E403": "A SECURITY_LOGGING_CLOUDWATCH_* number cannot be used.",
     "E404": "boto3 or watchtower is not installed.",
     "E405": "SECURITY_LOGGING_CLOUDWATCH_DIRECTORY cannot be used.",
+    "E406": "A SECURITY_LOGGING_CLOUDWATCH_* text cannot be used.",
     "W401": "Long-lived AWS keys are in the settings.",
     "W402": "Events that wait for CloudWatch are kept where a reboot may delete them.",
     "W403": "LOGGING uses watchtower itself, which stops Django when AWS does not answer.",
 }
 _POSITIVE = ("CLOUDWATCH_SPOOL_LIMIT", "CLOUDWATCH_QUEUE_LIMIT", "CLOUDWATCH_INTERVAL")
+_TEXTS = {
+    "CLOUDWATCH_SITE": (".+", 'Write a name, e.g. "shop".'),
+    "CLOUDWATCH_ENVIRONMENT": (".+", 'Write a name, e.g. "production".'),
+    "CLOUDWATCH_REGION": ("[a-z]+(-[a-z0-9]+)+", 'Write a region, e.g. "eu-central-1".'),
+    "CLOUDWATCH_ENDPOINT_URL": ("https?://.+", 'Write a URL, e.g. "http://127.0.0.1:5000".'),
+}
 _PLACEHOLDERS = ", ".join(f"{{{name}}}" for name in names.PLACEHOLDERS)
 
 
@@ -35,7 +44,7 @@ def register_checks() -> None:
 
 def check_cloudwatch(app_configs: object = None, **kwargs: Any) -> list[CheckMessage]:
     """Check what concerns CloudWatch."""
-    return [*_names(), *_numbers(), *_packages(), *_directory(), *_keys(), *_raw_watchtower()]
+    return [*_names(), *_numbers(), *_texts(), *_packages(), *_directory(), *_keys(), *_raw_watchtower()]
 
 
 def _names() -> Iterator[CheckMessage]:
@@ -59,6 +68,19 @@ def _numbers() -> Iterator[CheckMessage]:
             yield _error("E403", f"{_named(name)} is no number that can be used", "Write a positive number.")
 
 
+def _texts() -> Iterator[CheckMessage]:
+    for name, (pattern, hint) in _TEXTS.items():
+        value = getattr(conf, name)
+        if value not in (None, "") and not (isinstance(value, str) and re.fullmatch(pattern, value)):
+            yield _error("E406", f"{_named(name)} cannot be used", hint)
+    if not _is_path(conf.CLOUDWATCH_FILE):
+        yield _error("E406", f"{_named('CLOUDWATCH_FILE')} is no path", 'Write e.g. "/var/log/django/security.json".')
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str | os.PathLike) and str(value) != ""
+
+
 def _packages() -> Iterator[CheckMessage]:
     missing = [name for name in ("boto3", "watchtower") if importlib.util.find_spec(name) is None]
     if missing:
@@ -67,6 +89,10 @@ def _packages() -> Iterator[CheckMessage]:
 
 
 def _directory() -> Iterator[CheckMessage]:
+    if conf.CLOUDWATCH_DIRECTORY and not _is_path(conf.CLOUDWATCH_DIRECTORY):
+        hint = "Write e.g. /var/lib/django-security-logging."
+        yield _error("E405", f"{_named('CLOUDWATCH_DIRECTORY')} is no path", hint)
+        return
     where = directory.location()
     if where.exists() or where.is_symlink():
         try:

@@ -39,6 +39,13 @@ def _settings(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("SECURITY_LOGGING_CLOUDWATCH_HEARTBEAT", 0, []),
         ("SECURITY_LOGGING_CLOUDWATCH_HEARTBEAT", -1, ["E403"]),
         ("SECURITY_LOGGING_CLOUDWATCH_DIRECTORY", None, ["W402"]),
+        ("SECURITY_LOGGING_CLOUDWATCH_DIRECTORY", 7, ["E405"]),
+        ("SECURITY_LOGGING_CLOUDWATCH_REGION", "eu-central-1", []),
+        ("SECURITY_LOGGING_CLOUDWATCH_REGION", "", []),
+        ("SECURITY_LOGGING_CLOUDWATCH_REGION", "Frankfurt", ["E406"]),
+        ("SECURITY_LOGGING_CLOUDWATCH_ENDPOINT_URL", "127.0.0.1:5000", ["E406"]),
+        ("SECURITY_LOGGING_CLOUDWATCH_FILE", Path("/var/log/x.json"), []),
+        ("SECURITY_LOGGING_CLOUDWATCH_FILE", "", ["E406"]),
         ("AWS_SECRET_ACCESS_KEY", "secret", ["W401"]),
         ("LOGGING", {"handlers": {"aws": {"class": "watchtower.CloudWatchLogHandler"}}}, ["W403"]),
         ("LOGGING", None, []),
@@ -84,7 +91,7 @@ def test_command() -> None:
 
 def test_each_id_has_a_test() -> None:
     """Every check that is declared is among those tested here."""
-    tested = {"E401", "E402", "E403", "E404", "E405", "W401", "W402", "W403"}
+    tested = {"E401", "E402", "E403", "E404", "E405", "E406", "W401", "W402", "W403"}
     assert tested == set(DECLARED)
 
 
