@@ -22,13 +22,13 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 # Directories too, so that a deleted file is noticed.
-SHIPPED := $(shell find security_logging fail2ban deploy -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
+SHIPPED := $(shell find security_logging fail2ban deploy docs -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
 
 .DELETE_ON_ERROR:
 .PHONY: help venv system-packages test-packages wheel test check test-all test-suites test-fail2ban-matrix demo bench generate clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-27s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.tools-installed: pyproject.toml scripts/make_venv.sh
 	@scripts/make_venv.sh $(VENV)

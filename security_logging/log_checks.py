@@ -62,7 +62,7 @@ def _file_findings(handler: logging.FileHandler, path: Path) -> Iterator[Finding
         hint = f"Create it for the web server's user, e.g. with: install -d -o www-data -g adm -m 2750 {path.parent}"
         yield Finding("W021", f"The directory of the security log {str(path)!r} does not exist.", hint)
     elif not _is_writable(path):
-        hint = f"Let that user write it, e.g. with: chown {_user()} {path}"
+        hint = f"Run this as the user that runs the site; if this is that user: chown {_user()} {path}"
         yield Finding("W022", f"The security log {str(path)!r} cannot be written by the user {_user()!r}.", hint)
     yield from _served(path)
     if getattr(type(handler), "doRollover", None) in _UNSAFE_ROTATIONS:

@@ -63,7 +63,11 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     span = _SPAN.fullmatch(text)
     if span:
         return (now or datetime.now(timezone.utc)) - timedelta(seconds=int(span[1]) * _UNITS[span[2]])
-    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        example = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M}"
+        raise ValueError(f"{text!r} is no time; write 2h, 30m, 1d, or an ISO 8601 time such as {example}") from None
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 

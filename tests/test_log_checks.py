@@ -142,7 +142,8 @@ def test_not_writable(use: Callable[..., None], tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(getpass, "getuser", lambda: "www-data")
     use(SecurityFileHandler(path))
     message = f"The security log {str(path)!r} cannot be written by the user 'www-data'."
-    assert list(findings()) == [Finding("W022", message, f"Let that user write it, e.g. with: chown www-data {path}")]
+    hint = f"Run this as the user that runs the site; if this is that user: chown www-data {path}"
+    assert list(findings()) == [Finding("W022", message, hint)]
     assert asked[-1] == (path if exists else tmp_path)
 
 

@@ -64,9 +64,9 @@ def test_every_file_of_the_package(names: set[str]) -> None:
     assert packaged == _sources("security_logging")
 
 
-@pytest.mark.parametrize("folder", ["fail2ban", "deploy"])
+@pytest.mark.parametrize("folder", ["fail2ban", "deploy", "docs"])
 def test_shared_files(names: set[str], folder: str) -> None:
-    """Who has no clone finds the files for Fail2ban, logrotate and systemd inside the package."""
+    """Who has no clone finds the files for Fail2ban, logrotate and systemd, and the pages, inside the package."""
     shared = {name.removeprefix(SHARE) for name in names if name.startswith(f"{SHARE}{folder}/")}
     assert shared == _sources(folder)
 

@@ -230,6 +230,7 @@ def test_live_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (["--live", "--url", "https://127.0.0.1/admin/login/", "--proxy-protocol"], "works with http:// only"),
         (["--live", "--path", "/nothing/"], "/nothing/ leads to no view"),
         (["--live"], "no log file that exists"),
+        (["--rehearse", "--report", "/nonexistent/drill"], "directory of --report /nonexistent/drill does not exist"),
     ],
 )
 def test_refused(arguments: list[str], problem: str) -> None:

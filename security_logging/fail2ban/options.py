@@ -39,17 +39,17 @@ not be looked at. It changes nothing.
 def add_subcommands(subcommands: Any) -> None:
     """Declare each subcommand; the argument is what `ArgumentParser.add_subparsers` returns."""
     render = subcommands.add_parser("render", help="Write the files into a directory, or print filter and jails.")
-    render.add_argument("directory", nargs="?", type=Path)
+    render.add_argument("directory", nargs="?", type=Path, help="made if it is missing; without it they are printed")
     _add_choices(render)
     _add_install(_with_examples(subcommands, "install", "Write the files, test and load them.", _INSTALL))
     check = _with_examples(subcommands, "check", "Find what is wrong, and say what mends it.", _CHECK)
     check.add_argument("--json", action="store_true", help="print JSON")
     explaining = subcommands.add_parser("explain", help="Say what the filter does with a line, or a file, and why.")
-    explaining.add_argument("line", metavar="LINE|FILE")
+    explaining.add_argument("line", metavar="LINE|FILE", help="one line of the log in quotes, or the path of a log")
     status = subcommands.add_parser("status", help="Show the jails, their failures and bans.")
     status.add_argument("--json", action="store_true", help="print JSON")
     unban = subcommands.add_parser("unban", help="Lift the bans of an address in all jails.")
-    unban.add_argument("address")
+    unban.add_argument("address", metavar="ADDRESS", help="an address, or an IPv6 /64 network")
 
 
 def _with_examples(subcommands: Any, name: str, text: str, examples: str) -> ArgumentParser:
@@ -71,9 +71,12 @@ def _add_install(parser: ArgumentParser) -> None:
 
 
 def _add_choices(parser: ArgumentParser) -> None:
-    parser.add_argument("--front", choices=FRONTS, help="what clients connect to (default: nothing)")
+    parser.add_argument(
+        "--front", choices=FRONTS, help="what clients connect to; install: the last choice, at first nothing"
+    )
     parser.add_argument("--set", action="append", metavar="NAME=VALUE", help="parameter of the action")
     parser.add_argument("--log", help=f"the security log (default: what LOGGING writes, or {DEFAULT_LOG})")
-    parser.add_argument("--logtype", choices=["file", "short", "journal", "docker", "json"])
+    parser.add_argument("--logtype", choices=["file", "short", "journal", "docker", "json"],
+                        help="the form of the log's lines (default: what LOGGING writes, or file)")  # fmt: skip
     parser.add_argument("--key", choices=["ip", "net"], help="ban addresses (default) or IPv6 /64 networks")
     parser.add_argument("--no-report", action="store_true", help="do not write bans back into the log")

@@ -323,6 +323,7 @@ def test_color_is_forced(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert ("\x1b" in plain, "\x1b[33mlogin_failed" in run("tail", "--once")) == (False, True)
+    assert "\x1b" not in run("--no-color", "tail", "--once")
 
 
 def test_color() -> None:
@@ -371,6 +372,18 @@ def test_unreachable(settings_for: Any) -> None:
     """`status` says when CloudWatch cannot be asked."""
     with settings_for(refusing_url()), pytest.raises(CommandError, match="cannot be asked: EndpointConnectionError"):
         run("status")
+
+
+def test_no_region(aws: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a region the setting is named that says it."""
+    settings.AWS_REGION = None
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(
+        CommandError, match=r"^CloudWatch: NoRegionError; set SECURITY_LOGGING_CLOUDWATCH_REGION, e\.g\. to"
+    ):
+        run("tail", "--once")
 
 
 def test_group_that_is_missing(aws: str) -> None:

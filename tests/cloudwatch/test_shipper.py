@@ -179,6 +179,24 @@ def test_command(path: Path, endpoint: FaultEndpoint) -> None:
     assert set(endpoint.events) == set(ids)
 
 
+def test_log_that_does_not_exist(path: Path, endpoint: FaultEndpoint) -> None:
+    """A log that nobody writes is an error, and not a stream in which nothing happens."""
+    with pytest.raises(CommandError, match=f'{path} does not exist: the site writes it with the profile "json"'):
+        call_command("security_cloudwatch", "ship", "--once", f"--file={path}")
+
+
+def test_waiting_for_a_log(path: Path, endpoint: FaultEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who follows is told that there is nothing to follow yet."""
+
+    def run(self: Shipper, *, follow: bool) -> bool:
+        return follow
+
+    monkeypatch.setattr(Shipper, "run", run)
+    errors = io.StringIO()
+    call_command("security_cloudwatch", "ship", "--follow", f"--file={path}", stderr=errors)
+    assert errors.getvalue().endswith("of build_logging; waiting for it\n")
+
+
 def test_signal(path: Path, endpoint: FaultEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM ends a shipper, also in the middle of a call, and is no error while it follows."""
 

@@ -177,6 +177,15 @@ def test_nothing_runs(place: Installation) -> None:
     assert table.count("not running") == 3
 
 
+@pytest.mark.parametrize("words", [("status",), ("unban", "203.0.113.7")])
+def test_fail2ban_does_not_run(place: Installation, words: tuple[str, ...]) -> None:
+    """That no server answers is one sentence, with what to do, and not what Fail2ban's client prints."""
+    with pytest.raises(
+        CommandError, match=r"^Fail2ban cannot be asked: [^\n]+\. Does it run\? systemctl start fail2ban$"
+    ):
+        place.manage(*words)
+
+
 def test_site_of_another_python(place: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail2ban, which runs on a Python of its own, gets none of the modules that the site is told to import."""
     (tmp_path / "logging.py").write_text("raise SystemExit('the module of another Python')")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from argparse import ArgumentParser
@@ -11,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from security_logging.cloudwatch import console, queries
 from security_logging.cloudwatch.checks import check_cloudwatch
@@ -29,15 +28,33 @@ from security_logging.cloudwatch.template import template
 from security_logging.cloudwatch.terraform import terraform
 from security_logging.conf import conf
 from security_logging.formatters import ConsoleFormatter
+from security_logging.management.color import wants_color
+from security_logging.management.examples import CommandWithExamples
 
+_EXAMPLES = """\
+examples:
+  manage.py security_cloudwatch provision --dry-run         what would be set up; without --dry-run it is
+  manage.py security_cloudwatch policy writer               the rights that the site needs
+  manage.py security_cloudwatch ship --follow               send the JSON log, as a service
+  manage.py security_cloudwatch tail --event login_failed   as it happens, in colour
+  manage.py security_cloudwatch query timeline --address 203.0.113.7 --hours 6
+  manage.py security_cloudwatch status --json               for monitoring
+
+Exit status: 0; 1 when CloudWatch cannot be reached or refuses, when something was not delivered, and when status finds
+something ill; 2 for a wrong option. `SUBCOMMAND --help` has the options of each.
+"""
+_HINTS = {
+    "NoRegionError": '; set SECURITY_LOGGING_CLOUDWATCH_REGION, e.g. to "eu-central-1"',
+    "NoCredentialsError": "; give this machine a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+}
 _reading = partial(connect, read_timeout=30, attempts=3)
 
 
-class Command(BaseCommand):
+class Command(CommandWithExamples):
     """One subcommand for each thing to do with CloudWatch."""
 
     help = "Send the security log to Amazon CloudWatch, set CloudWatch up for it, and read it there."
-    requires_system_checks = []
+    examples = _EXAMPLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the subcommands."""
@@ -63,16 +80,22 @@ class Command(BaseCommand):
         except Exception as error:
             if not type(error).__module__.startswith("botocore."):
                 raise
-            raise CommandError(f"CloudWatch: {describe(error)}") from error
+            hint = _HINTS.get(type(error).__name__, "")
+            raise CommandError(f"CloudWatch: {describe(error)}{hint}") from error
 
     def _ship(self, options: dict[str, Any]) -> None:
         path = options["file"] or Path(conf.CLOUDWATCH_FILE)
+        missing = f'{path} does not exist: the site writes it with the profile "json" of build_logging'
+        if options["follow"] and not path.exists():
+            self.stderr.write(f"{missing}; waiting for it")
         try:
             done = ship(path, follow=options["follow"], terminal=sys.stderr)
         except AlreadyRunning:
             raise CommandError(f"another shipper is shipping {path}") from None
         if not done:
             raise CommandError("stopped before everything was delivered; the rest follows at the next start")
+        if not options["follow"] and not path.exists():
+            raise CommandError(missing)
 
     def _provision(self, options: dict[str, Any]) -> None:
         tags = dict(tag.partition("=")[::2] for tag in options["tag"])
@@ -126,8 +149,7 @@ class Command(BaseCommand):
     def _tail(self, options: dict[str, Any]) -> None:
         logs, group = _reading("logs"), setup_from_settings().group
         self.stderr.write(console.group_link(logs.meta.region_name, group))
-        wants_color = sys.stdout.isatty() or "FORCE_COLOR" in os.environ
-        formatter = ConsoleFormatter(color=None if wants_color else False)
+        formatter = ConsoleFormatter(color=wants_color(options, is_terminal=self.stdout.isatty()))
         start = int((time.time() - options["minutes"] * 60) * 1000)
         for message in follow(logs, group, start, forever=not options["once"]):
             line = show(message, formatter, options["event"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from argparse import ArgumentParser
@@ -12,6 +11,7 @@ from security_logging.doctor import inventory, report
 from security_logging.doctor.examination import examine
 from security_logging.doctor.findings import exit_status
 from security_logging.formatters import ConsoleFormatter
+from security_logging.management.color import wants_color
 from security_logging.management.examples import CommandWithExamples
 
 _EXAMPLES = """\
@@ -47,8 +47,7 @@ class Command(CommandWithExamples):
             self.stdout.write(write(inventory.rows()))
             return
         chapters = examine(write=not options["no_write"])
-        wants_color = options["force_color"] or (self.stdout.isatty() and not os.environ.get("NO_COLOR"))
-        paint = ConsoleFormatter(color=wants_color and not options["no_color"]).paint
+        paint = ConsoleFormatter(color=wants_color(options, is_terminal=self.stdout.isatty())).paint
         width = shutil.get_terminal_size().columns if self.stdout.isatty() else 0
         self.stdout.write(report.as_json(chapters) if options["json"] else report.as_text(chapters, paint, width))
         sys.exit(exit_status(chapters))

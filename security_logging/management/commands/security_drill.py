@@ -79,6 +79,8 @@ class Command(CommandWithExamples):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Perform the drill, print its report, and end with its exit status."""
+        if options["report"] and not options["report"].parent.is_dir():  # said before the drill and not after it
+            raise CommandError(f"the directory of --report {options['report']} does not exist", returncode=2)
         plan = make_plan(Targets(*(options[f"target_{name}"] for name in ("log", "detect", "ban", "alert"))))
         path = options["path"] or (urlsplit(options["url"]).path if options["url"] else login_path())
         token = log_filters.drill_id.set(plan.id)

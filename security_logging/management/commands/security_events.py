@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -16,6 +15,7 @@ from security_logging import ecs, reading
 from security_logging.events import SecurityEvent
 from security_logging.fields import escape
 from security_logging.formatters import ConsoleFormatter
+from security_logging.management.color import wants_color
 from security_logging.management.examples import CommandWithExamples
 from security_logging.selection import Selection, moment, names_of, network_of
 from security_logging.sinks import readable_files
@@ -28,7 +28,7 @@ _EXAMPLES = """\
 examples:
   manage.py security_events --since 2h                      the last two hours, in colour
   manage.py security_events --counted --follow              what Fail2ban counts, as it happens
-  manage.py security_events --address 203.0.113.0/24 --event auth.* --since 1d
+  manage.py security_events --address 203.0.113.0/24 --event 'auth.*' --since 1d
   manage.py security_events --user alice --json | jq .source.ip
   manage.py security_events --since 7d --summary            who tried most, and what
 
@@ -50,7 +50,8 @@ class Command(CommandWithExamples):
         parser.add_argument("--address", action="append", default=[], type=_as(network_of), metavar="ADDRESS",
                             help="an address or CIDR range, also as the peer or the claimed address")  # fmt: skip
         parser.add_argument("--user", action="append", default=[], help="a user name as the log has it")
-        parser.add_argument("--surface", action="append", default=[], choices=(SITE, ADMIN, API))
+        parser.add_argument("--surface", action="append", default=[], choices=(SITE, ADMIN, API),
+                            help="only what happened there; may be given several times")  # fmt: skip
         parser.add_argument("--since", type=_as(moment), metavar="TIME",
                             help="2h, 30m, 1d, or an ISO 8601 time; reads rotated files too")  # fmt: skip
         parser.add_argument("--counted", action="store_true", help="only what Fail2ban may count against an address")
@@ -80,7 +81,7 @@ class Command(CommandWithExamples):
         if options["summary"]:
             self._sum_up(found, options)
             return
-        formatter = ConsoleFormatter(color=_wants_color(options, is_terminal=self.stdout.isatty()))
+        formatter = ConsoleFormatter(color=wants_color(options, is_terminal=self.stdout.isatty()))
         day = None
         for event in found:
             if options["json"]:
@@ -123,12 +124,6 @@ def _selected(reader: reading.Reader, path: Path, options: dict[str, Any]) -> It
     wait = reading.pause if options["follow"] else None
     lines = reading.lines_of(path, since=options["since"], past=past, wait=wait)
     return filter(wanted.matches, reader.events(lines))
-
-
-def _wants_color(options: dict[str, Any], *, is_terminal: bool) -> bool:
-    if options["no_color"] or os.environ.get("NO_COLOR"):
-        return False
-    return options["force_color"] or bool(os.environ.get("FORCE_COLOR")) or is_terminal
 
 
 def _as(read: Callable[[str], T]) -> Callable[[str], T]:

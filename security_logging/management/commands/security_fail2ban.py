@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from security_logging.doctor.jails import CONFIGURATION, this_site
 from security_logging.fail2ban import check, install_command, options
 from security_logging.fail2ban.choosing import choices_from
-from security_logging.fail2ban.client import Client, ClientError, NotAllowedError
+from security_logging.fail2ban.client import Client, ClientError, NotAllowedError, NotInstalledError
 from security_logging.fail2ban.explain import explain, explain_file
 from security_logging.fail2ban.fronts import ChoiceError
 from security_logging.fail2ban.install import InstallError
@@ -45,8 +45,15 @@ class Command(BaseCommand):
             getattr(self, f"_{options['subcommand']}")(options)
         except NotAllowedError as error:
             raise CommandError(f"{error.reason}: run this as root") from error
-        except (ClientError, InstallError, OSError, ChoiceError, UnansweredError) as error:
+        except ClientError as error:
+            raise CommandError(self._of_client(error, options["subcommand"])) from error
+        except (InstallError, OSError, ChoiceError, UnansweredError) as error:
             raise CommandError(visible_lines(str(error))) from error
+
+    def _of_client(self, error: ClientError, subcommand: str) -> str:
+        if subcommand == "install" or isinstance(error, NotInstalledError):
+            return visible_lines(str(error))
+        return f"Fail2ban cannot be asked: {visible(error.reason)}. Does it run? systemctl start fail2ban"
 
     def _render(self, options: dict[str, Any]) -> None:
         site = this_site()

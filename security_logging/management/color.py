@@ -1,0 +1,19 @@
+"""Whether a command writes in colour."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def wants_color(options: dict[str, Any], *, is_terminal: bool) -> bool:
+    """
+    Tell whether to write in colour: Django's options decide, then NO_COLOR and FORCE_COLOR, then the terminal.
+
+    The variables are those of no-color.org and force-color.org; an empty one says nothing.
+    """
+    if options["no_color"] or options["force_color"]:
+        return not options["no_color"]
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal
