@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 _OTHER_SITES = ("cross-site", "same-site")  # W3C Fetch Metadata; same-site is another origin of our domain
 _OF_THE_VISITOR = ("document", "empty")  # destinations: a navigation, and a script's fetch
+# How browsers mark what they fetch in advance: Sec-Purpose is the standard's, the others are older ones.
+_PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+_CREDENTIAL = re.compile(r"HTTP_(?!SEC_)\w*(?:AUTH|KEY|SECRET|TOKEN)")  # Sec-WebSocket-Key is the browser's own
 
 
 def is_cross_site(request: HttpRequest) -> bool:
@@ -33,15 +37,33 @@ def is_sent_for_a_page(request: HttpRequest) -> bool:
 
     Wider than `is_cross_site`, for requests that cost a tool nothing: an image in a comment on our own pages is
     same-origin, and a browser marks nothing on plain HTTP or when it is old. Such a request is taken for a
-    visitor's if it looks like one: better one scanner missed than one visitor banned.
+    visitor's if it looks like one: better one scanner missed than one visitor banned. What a page has a browser fetch
+    in advance (speculation rules) is marked as if the visitor had typed the address, but for its purpose.
     """
     meta = request.META
-    if is_cross_site(request):
+    if is_cross_site(request) or any(meta.get(name) for name in _PURPOSES):
         return True
     if "HTTP_SEC_FETCH_SITE" in meta:
         return meta.get("HTTP_SEC_FETCH_DEST", "document") not in _OF_THE_VISITOR
     is_like_a_browser = "HTTP_ACCEPT_LANGUAGE" in meta and meta.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
     return request.method in ("GET", "HEAD") and is_like_a_browser
+
+
+def brings_a_credential(request: HttpRequest) -> bool:
+    """
+    Tell whether a header holds a credential, such as Authorization, X-API-Key or X-CSRFToken.
+
+    No page can make a browser send one to another site that has not consented (W3C Fetch, CORS-preflight), while a
+    token in the address, in a form or in a cookie goes with any request that a page asks for.
+    """
+    return any(map(_CREDENTIAL.match, request.META))
+
+
+def has_passed_csrf(request: HttpRequest) -> bool:
+    """Tell whether Django has found the request to come from a page of ours, which no mark can then deny."""
+    if request.method in ("GET", "HEAD", "OPTIONS", "TRACE") or getattr(request, "_dont_enforce_csrf_checks", False):
+        return False  # then Django says so without having looked
+    return getattr(request, "csrf_processing_done", False)
 
 
 def _is_foreign(source: str, request: HttpRequest) -> bool:

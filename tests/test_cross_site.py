@@ -6,8 +6,9 @@ import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory, override_settings
 
-from security_logging.cross_site import is_cross_site, is_sent_for_a_page
+from security_logging.cross_site import brings_a_credential, has_passed_csrf, is_cross_site, is_sent_for_a_page
 
+TYPED = {"Sec-Fetch-Site": "none", "Sec-Fetch-Dest": "document"}  # the address, by the visitor
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11) Firefox/60.0", "Accept-Language": "de"}
 
 
@@ -68,8 +69,50 @@ def test_disallowed_host() -> None:
         ({**BROWSER, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "image"}, "GET", True),
         ({**BROWSER, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "iframe"}, "GET", True),
         ({"Sec-Fetch-Site": "cross-site"}, "POST", True),
+        ({**BROWSER, **TYPED, "Sec-Purpose": "prefetch"}, "GET", True),
+        ({**BROWSER, **TYPED, "Sec-Purpose": "prefetch;prerender"}, "GET", True),
+        ({**BROWSER, **TYPED, "Purpose": "prefetch"}, "GET", True),
+        ({**BROWSER, **TYPED, "X-Purpose": "preview"}, "GET", True),
+        ({**BROWSER, **TYPED, "X-Moz": "prefetch"}, "GET", True),
+        ({**BROWSER, **TYPED, "Sec-Purpose": ""}, "GET", False),
     ],
 )
 def test_sent_for_a_page(headers: dict[str, str], method: str, expected: bool) -> None:
     """A probe is a visitor's where a browser may have sent it for a page, and a tool's otherwise."""
     assert is_sent_for_a_page(request_with(headers, method)) is expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, False),
+        ({"Cookie": "token=x", "Accept": "*/*", "Content-Type": "text/plain", "User-Agent": "x"}, False),
+        ({"Sec-WebSocket-Key": "dGhl"}, False),  # by the browser itself
+        ({"Authorization": "Bearer x"}, True),
+        ({"X-API-Key": "x"}, True),
+        ({"Api-Key": "x"}, True),
+        ({"X-Session-Token": "x"}, True),
+        ({"X-CSRFToken": "x"}, True),
+        ({"X-Client-Secret": "x"}, True),
+    ],
+)
+def test_credential_in_a_header(headers: dict[str, str], expected: bool) -> None:
+    """A credential in a header was not sent for another site's page, which cannot set one."""
+    assert brings_a_credential(request_with(headers)) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "attributes", "expected"),
+    [
+        ("POST", {}, False),
+        ("POST", {"csrf_processing_done": True}, True),
+        ("POST", {"csrf_processing_done": True, "_dont_enforce_csrf_checks": False}, True),
+        ("POST", {"csrf_processing_done": True, "_dont_enforce_csrf_checks": True}, False),
+        ("GET", {"csrf_processing_done": True}, False),
+    ],
+)
+def test_passed_csrf(method: str, attributes: dict[str, bool], expected: bool) -> None:
+    """A CSRF token was checked only where Django checks one."""
+    request = request_with({}, method)
+    vars(request).update(attributes)
+    assert has_passed_csrf(request) is expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import subprocess
@@ -123,6 +124,16 @@ def test_page_that_hides(policy: str, live_server: LiveServer, log: Path, tmp_pa
     visit(f'<meta name="referrer" content="{policy}">', site, BAITS, [], tmp_path, lambda: len(lines(log)) >= 12)
     mark = "1" if policy == "unsafe-url" else "-"
     assert (lines(log), counted(log, "aggressive")) == ([f"crosssite_request bait {mark}"] * 12, [])
+
+
+def test_page_that_has_others_fetched_in_advance(live_server: LiveServer, log: Path, tmp_path: Path) -> None:
+    """What speculation rules prefetch looks as if the visitor had typed the address, and is not counted either."""
+    site = f"http://127.0.0.1:{live_server.thread.port}"
+    urls = [site + path for path in BAITS[:2]]
+    rules = {"prefetch": [{"urls": urls, "eagerness": "immediate", "referrer_policy": "no-referrer"}]}
+    head = f"<script type=speculationrules>{json.dumps(rules)}</script>"
+    visit(head, site, [], [], tmp_path, lambda: len(lines(log)) >= len(urls))
+    assert (lines(log), counted(log, "aggressive")) == (["crosssite_request bait -"] * len(urls), [])
 
 
 def test_image_in_our_own_page(
