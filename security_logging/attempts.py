@@ -9,7 +9,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import UnreadablePostError
 
 from security_logging.actor import name_of
-from security_logging.cross_site import is_cross_site
+from security_logging.cross_site import brings_a_credential, has_passed_csrf, is_cross_site, is_sent_for_a_page
 from security_logging.event_types import (
     CROSSSITE_REQUEST,
     CSRF_FAILED,
@@ -84,13 +84,23 @@ def log_untried(request: HttpRequest, reason: str, status: int | None, user: obj
     Log an attempt that ended before any credential was checked; another site's is nobody's attempt.
 
     A hostile page can post a form to our login page from each of its visitors' browsers, so such a request is not
-    counted when the browser says so (docs/drive-by-bans.md). `user` is what was typed, attacker-controlled; None: look
-    into the form.
+    counted when the browser says so and no CSRF token proves otherwise (docs/drive-by-bans.md). `user` is what was
+    typed, attacker-controlled; None: look into the form.
     """
-    if is_cross_site(request):
+    if is_cross_site(request) and not has_passed_csrf(request):
         log_event(CROSSSITE_REQUEST, request, reason=reason, status=status)
     else:
         log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=user or partial(_typed_user, request))
+
+
+def log_refused_token(request: HttpRequest, reason: str, status: int | None) -> None:
+    """
+    Log a token that was refused; one that another site's page may have had a browser bring is nobody's guess.
+
+    Who forges the mark guesses uncounted, but in the log, and tokens are too long to guess.
+    """
+    is_made_to = is_sent_for_a_page(request) and not brings_a_credential(request)
+    log_event(CROSSSITE_REQUEST if is_made_to else TOKEN_FAILED, request, reason=reason, status=status)
 
 
 def _why_untried(form: Any) -> str:

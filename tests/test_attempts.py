@@ -40,6 +40,15 @@ def test_small_form_is_read(captured: list[SecurityEvent]) -> None:
     assert user_of(captured) == "alice"
 
 
+@pytest.mark.parametrize(("passed", "expected"), [(True, "login_failed"), (False, "crosssite_request")])
+def test_mark_and_csrf_token(captured: list[SecurityEvent], passed: bool, expected: str) -> None:
+    """Who has passed the CSRF check came from our own page, whatever else the request says."""
+    request = attempt(b"username=alice", HTTP_SEC_FETCH_SITE="cross-site")
+    request.csrf_processing_done = passed  # type: ignore[attr-defined]  # by CsrfViewMiddleware
+    log_untried(request, "rejected_by_form", 200)
+    assert [event.type.name for event in captured] == [expected]
+
+
 def test_view_can_still_read_the_body(captured: list[SecurityEvent]) -> None:
     """Having looked, we leave body and form as they were."""
     request = attempt(b"username=alice")

@@ -13,7 +13,7 @@ from django.urls import reverse
 from security_logging import account_views, answers, refusals
 from security_logging.account_views import AccountView
 from security_logging.actor import actor, key_of, name_of
-from security_logging.attempts import EMPTY, REJECTED_BY_FORM, is_refused, log_untried
+from security_logging.attempts import EMPTY, REJECTED_BY_FORM, is_refused, log_refused_token, log_untried
 from security_logging.event_types import (
     LOGIN_FAILED,
     MFA_FAILED,
@@ -129,7 +129,7 @@ def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase
         log_untried(request, reason, status, _typed(request))
     elif event_type is TOKEN_FAILED:
         if reason != EMPTY:
-            log_event(event_type, request, reason=BAD_TOKEN, status=status)
+            log_refused_token(request, BAD_TOKEN, status)
     elif event_type is PASSWORD_CHANGE_FAILED:
         log_event(event_type, request, reason=reason, **who, target=who.get("user"), target_id=who.get("user_id"))
     else:

@@ -13,14 +13,13 @@ from rest_framework.settings import DEFAULTS, api_settings, perform_import
 
 from security_logging import answers
 from security_logging.actor import actor_name
-from security_logging.attempts import EMPTY, INACTIVE, REJECTED_BY_FORM, is_refused, log_untried
+from security_logging.attempts import EMPTY, INACTIVE, REJECTED_BY_FORM, is_refused, log_refused_token, log_untried
 from security_logging.event_types import (
     CSRF_FAILED,
     LOGIN,
     LOGIN_FAILED,
     PERMISSION_DENIED,
     RATE_LIMITED,
-    TOKEN_FAILED,
 )
 from security_logging.integrations import simplejwt
 from security_logging.logger import log_event, plain_request
@@ -105,15 +104,15 @@ def _log_authentication(error: exceptions.AuthenticationFailed, request: HttpReq
     elif _scheme(request) == "basic":
         log_failure(LOGIN_FAILED, request, reason=INACTIVE if is_inactive else MALFORMED, status=status)
     else:
-        log_event(TOKEN_FAILED, request, reason=INACTIVE if is_inactive else BAD_TOKEN, status=status)
+        log_refused_token(request, INACTIVE if is_inactive else BAD_TOKEN, status)
 
 
 def _log_not_authenticated(request: HttpRequest, status: int | None, oauth2_error: Mapping[str, str] | None) -> None:
     """Log a bearer token that django-oauth-toolkit refused; who brings nothing is told by Django's record."""
-    if oauth2_error:
-        is_expired = "expired" in oauth2_error.get("error_description", "")
-        event_type, reason = (PERMISSION_DENIED, TOKEN_EXPIRED) if is_expired else (TOKEN_FAILED, BAD_TOKEN)
-        log_event(event_type, request, reason=reason, status=status)
+    if oauth2_error and "expired" in oauth2_error.get("error_description", ""):
+        log_event(PERMISSION_DENIED, request, reason=TOKEN_EXPIRED, status=status)
+    elif oauth2_error:
+        log_refused_token(request, BAD_TOKEN, status)
 
 
 def _log_permission(error: Exception, request: HttpRequest, status: int | None) -> None:

@@ -6,9 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from security_logging import answers
-from security_logging.attempts import is_refused
-from security_logging.event_types import TOKEN_FAILED
-from security_logging.logger import log_event
+from security_logging.attempts import is_refused, log_refused_token
 from security_logging.view_classes import is_of, view_class_of
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
     if response.status_code in (400, 401) and not is_refused(request):
         error = _error(response)
         if error in _GUESSES:
-            log_event(TOKEN_FAILED, request, reason=error, status=response.status_code)
+            log_refused_token(request, error, response.status_code)
     return True
 
 

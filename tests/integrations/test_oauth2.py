@@ -77,6 +77,27 @@ def test_bearer(client: Client, application: Application, lines: Lines, token: s
     assert lines() == expected
 
 
+IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}
+
+
+@pytest.mark.filterwarnings("ignore:Presenting an OAuth 2.0 access token:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [({}, "token_failed"), (IMAGE, "crosssite_request"), ({**IMAGE, "Authorization": "Bearer wrong"}, "token_failed")],
+)
+def test_token_in_the_address(client: Client, lines: Lines, headers: dict[str, str], expected: str) -> None:
+    """An image whose address has a wrong token bans none of those who see it; a page cannot send a header."""
+    client.get("/api/oauth2/?access_token=wrong", headers=headers)
+    assert lines() == [f"{expected} surface=api reason=bad_token status=401"]
+
+
+def test_form_of_another_site(client: Client, application: Application, lines: Lines) -> None:
+    """A form with a wrong secret that posts itself to the token endpoint bans no visitor of the page."""
+    data = {"grant_type": "client_credentials", "client_id": "app", "client_secret": "wrong"}
+    client.post("/oauth2/token/", data, headers={"Origin": "https://evil.example"})
+    assert lines() == ["crosssite_request surface=api reason=invalid_client status=401"]
+
+
 @pytest.mark.parametrize("content", [b"[]", b"no JSON"])
 def test_endpoint_of_a_project(lines: Lines, content: bytes) -> None:
     """An answer of another shape is no reason to fail."""
