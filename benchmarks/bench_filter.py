@@ -36,7 +36,10 @@ LOG_TYPES: dict[str, Callable[[SecurityEvent], str | list[str]]] = {
     "file": line_format.render,
     "short": lambda event: f"Aug  1 14:00:00 web1 django-security[412]: {line_format.render_message(event)}",
     "journal": lambda event: ["2026-08-01T12:00:00", f"web1 django-security[412]: {line_format.render_message(event)}"],
-    "docker": lambda event: json.dumps({"log": line_format.render(event) + "\n"}, separators=(",", ":")),
+    "docker": lambda event: json.dumps(
+        {"log": line_format.render(event) + "\n", "stream": "stderr", "time": "2026-08-01T12:00:00.123456789Z"},
+        separators=(",", ":"),
+    ),
     "json": ecs.render_json,
 }
 

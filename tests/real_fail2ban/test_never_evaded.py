@@ -205,9 +205,15 @@ CARRIERS: dict[str, Callable[[SecurityEvent], str]] = {
 
 @pytest.mark.parametrize("logtype", CARRIERS)
 def test_line_cut_anywhere(logtype: str) -> None:
-    """However short a line is cut, it counts for its own address or for nobody; with its address whole, it counts."""
+    """
+    However short a line is cut, it counts for its own address or for nobody; with its address whole, it counts.
+
+    In a container's log it has to be there to its end.
+    """
     line = CARRIERS[logtype](make_event(LOGIN_FAILED, ip="203.0.113.70", net="203.0.113.70", user=" ip=198.51.100.1 "))
     whole = line.index("203.0.113.70") + len("203.0.113.70") + (2 if logtype == "json" else 1)
+    if logtype == "docker":
+        whole = len(line) - len("}")
     with short_directory() as directory:
         log, filter_file = directory / "security.log", directory / "django-security.conf"
         log.write_text("".join(f"{line[:length]}\n" for length in range(1, len(line) + 1)))
