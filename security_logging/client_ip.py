@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple, Protocol, cast
 
@@ -101,11 +101,11 @@ def resolve(request: HasMeta) -> ClientIP:
         client, reason = _from_resolver(request, policy)
     elif peer.address is not None and not peer.is_trusted:
         client, reason = peer, ""
-    elif peer.is_trusted or (policy.unix and not remote):
-        client, reason = _from_chain(meta, policy)
+    elif peer.is_trusted or _is_unix(meta, policy):
+        client, reason = _from_chain(_header_of(request, policy), policy)
     else:
-        # Neither an address nor the empty text of a unix socket (gunicorn, uvicorn): somebody's own words. Uvicorn
-        # with --forwarded-allow-ips '*' puts there what the client wrote.
+        # Neither an address nor a unix socket: somebody's own words. Uvicorn with --forwarded-allow-ips '*' puts there
+        # what the client wrote.
         client, reason = _NOBODY, NO_PEER
     address = client.address
     if client.ip == UNKNOWN and address is not None:
@@ -122,8 +122,8 @@ def forwarding_key() -> str:
 
 def has_trusted_peer(request: HasMeta) -> bool:
     """Tell whether the request comes from a trusted proxy, which alone may say more about it."""
-    policy, remote = _policy(), _text(request.META.get("REMOTE_ADDR")) or ""
-    return _judge(remote, policy).is_trusted or (policy.unix and not remote)
+    policy = _policy()
+    return _judge(_text(request.META.get("REMOTE_ADDR")) or "", policy).is_trusted or _is_unix(request.META, policy)
 
 
 class _Policy(NamedTuple):
@@ -197,9 +197,34 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, (tuple, list, set, frozenset)) else ()
 
 
-def _from_chain(meta: Mapping[str, object], policy: _Policy) -> tuple[_Judged, str]:
+def _is_unix(meta: Mapping[str, object], policy: _Policy) -> bool:
+    """
+    Tell whether the peer is a trusted unix socket: gunicorn writes an empty address, and uvicorn none.
+
+    Uvicorn writes none either for a TCP client that has reset its connection by then, as any client can; but then it
+    still knows the port that it serves. Of a unix socket Django says "None" there, or "0".
+    """
+    if not policy.unix or meta.get("REMOTE_ADDR"):
+        return False
+    return "REMOTE_ADDR" in meta or not str(meta.get("SERVER_PORT")).strip("0").isdigit()
+
+
+def _header_of(request: HasMeta, policy: _Policy) -> str | None:
+    """
+    Return what the trusted proxies wrote.
+
+    Under ASGI it is read as it was sent: Django before 5.2.13 and 6.0.4 takes X_Forwarded_For, which a proxy may let
+    pass, for the same header, and so adds a client's words to it (CVE-2026-3902).
+    """
+    scope: Mapping[str, Iterable[tuple[bytes, bytes]]] | None = getattr(request, "scope", None)
+    if scope is None:
+        return _text(request.META.get(policy.header))
+    name = policy.header.removeprefix("HTTP_").replace("_", "-").lower().encode()
+    return ",".join(value.decode("latin-1") for key, value in scope.get("headers", ()) if key.lower() == name)
+
+
+def _from_chain(header: str | None, policy: _Policy) -> tuple[_Judged, str]:
     """Walk from the right, where the trusted proxies write, and stop at the first address that is none of them."""
-    header = _text(meta.get(policy.header))
     if not header:
         return _NOBODY, TRUSTED_PROXY
     # The cut never makes "3.0.113.7" of "203.0.113.7": sixteen entries that may be addresses are far shorter.

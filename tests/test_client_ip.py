@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIRequest
 from django.test import override_settings
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -26,15 +28,17 @@ VECTORS = json.loads((Path(__file__).parent / "vectors" / "client_ip.json").read
 
 @dataclass(frozen=True)
 class Request:
-    """The one attribute of a request that the resolver needs."""
+    """The attributes of a request that the resolver needs; `scope` is there under ASGI."""
 
     META: Mapping[str, object] = field(default_factory=dict)
+    scope: Mapping[str, object] | None = None
 
 
-def resolve_with(meta: Mapping[str, object], **values: object) -> ClientIP:
-    """Resolve under the settings given without their prefix."""
+def resolve_with(meta: Mapping[str, object], sent: Sequence[Sequence[str]] | None = None, **values: object) -> ClientIP:
+    """Resolve under the settings given without their prefix; `sent` are the headers under ASGI."""
+    scope = None if sent is None else {"headers": [(name.encode(), value.encode()) for name, value in sent]}
     with override_settings(**{f"SECURITY_LOGGING_{name}": value for name, value in values.items()}):
-        return resolve(Request(meta))
+        return resolve(Request(meta, scope))
 
 
 def text_of(parts: str | list[str | list[Any]]) -> str:
@@ -42,12 +46,28 @@ def text_of(parts: str | list[str | list[Any]]) -> str:
     return "".join(part if isinstance(part, str) else part[0] * part[1] for part in parts)
 
 
+hops = st.sampled_from(["203.0.113.7", "8.8.8.8", "127.0.0.1", "203.0.113.7, 127.0.0.1", "unknown", ""])
+
+
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["desc"])
 def test_vector(vector: dict[str, Any]) -> None:
     """The address, the reason, the peer and the claim of a request are exactly those of the vector."""
-    result = resolve_with({key: text_of(parts) for key, parts in vector["meta"].items()}, **vector["settings"])
+    meta = {key: text_of(parts) for key, parts in vector["meta"].items()}
+    result = resolve_with(meta, vector.get("sent"), **vector["settings"])
     values = {name: getattr(result, name) for name in vector["expect"]}
     assert {name: value if value is None else str(value) for name, value in values.items()} == vector["expect"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["x-forwarded-for", "x_forwarded_for", "x-forwarded_for", "via"]), hops)))
+def test_asgi(sent: list[tuple[str, str]]) -> None:
+    """Under ASGI, in whatever version of Django, only what was sent under the header's very name counts."""
+    headers = [(name.encode(), value.encode()) for name, value in sent]
+    scope = {"type": "http", "method": "POST", "path": "/", "client": ("127.0.0.1", 1), "headers": headers}
+    told = ",".join(value for name, value in sent if name == "x-forwarded-for")
+    with override_settings(SECURITY_LOGGING_TRUSTED_PROXIES=["nginx"]):
+        found = resolve(ASGIRequest(scope, BytesIO()))
+    expected = resolve_with({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": told}, TRUSTED_PROXIES=["nginx"])
+    assert (found.address, found.reason) == (expected.address, expected.reason)
 
 
 def test_vectors_are_complete() -> None:
