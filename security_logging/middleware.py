@@ -46,22 +46,22 @@ class SecurityLoggingMiddleware:
         """Serve the request."""
         if self.is_async:
             return self._serve_async(request)
-        token = context.enter(request)
+        entered = context.enter(request)
         try:
             response = cast("HttpResponseBase", self.get_response(request))
             self._finish(request, response)
             return response
         finally:
-            context.leave(token)
+            context.leave(entered)
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
-        token = context.enter(request)
+        entered = context.enter(request)
         try:
             response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
             self._finish(request, response)
             return response
         finally:
-            context.leave(token)
+            context.leave(entered)
 
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
         attempt("middleware", _look_at, None, request, response)

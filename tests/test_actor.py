@@ -26,9 +26,9 @@ def request_of_admin(rf: RequestFactory, admin_user: User) -> Iterator[HttpReque
     request.session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     request.session[HASH_SESSION_KEY] = admin_user.get_session_auth_hash()
     AuthenticationMiddleware(lambda _: HttpResponse()).process_request(request)
-    token = context.enter(request)
+    entered = context.enter(request)
     yield request
-    context.leave(token)
+    context.leave(entered)
 
 
 def test_not_looked_at(request_of_admin: HttpRequest, django_assert_num_queries: DjangoAssertNumQueries) -> None:

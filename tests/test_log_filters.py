@@ -19,9 +19,9 @@ def request_in_progress() -> Iterator[HttpRequest]:
     """Yield a request that the middleware is serving."""
     request = HttpRequest()
     request.META["REMOTE_ADDR"] = "203.0.113.7"
-    token = context.enter(request)
+    entered = context.enter(request)
     yield request
-    context.leave(token)
+    context.leave(entered)
 
 
 def seen(made: logging.LogRecord, **options: Any) -> dict[str, Any]:
