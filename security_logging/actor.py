@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.functional import LazyObject, empty
 
 from security_logging.context import current_request
+from security_logging.reports import attempt
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -19,13 +20,18 @@ def acting_user(request: HttpRequest | None = None) -> Any | None:
     Return the user of the request, or of the one that is being served, as far as somebody has already looked at it.
 
     None outside of a request, for an anonymous one, and while `request.user` is still the promise that Django puts
-    there: keeping it would cost a query, and a login must not wait for its log.
+    there: keeping it would cost a query, and a login must not wait for its log. Nor does what a project has put there
+    in place of a user raise; without `is_authenticated`, as the claims of a token are, it is nobody.
     """
+    return attempt("actor", _known_user, None, request)
+
+
+def _known_user(request: HttpRequest | None) -> Any | None:
     request = request or current_request()
     user = None if request is None else vars(request).get("user")
     if isinstance(user, LazyObject) and getattr(user, "_wrapped", empty) is empty:
         user = vars(request).get("_acached_user")  # where `await request.auser()` leaves it
-    return user if user is not None and user.is_authenticated else None
+    return user if getattr(user, "is_authenticated", False) else None
 
 
 def actor(request: HttpRequest | None = None) -> dict[str, Any]:

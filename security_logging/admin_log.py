@@ -54,9 +54,14 @@ def _watched(log_actions: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _log(entry: Any) -> None:
+    user = partial(_name, entry)
+    log_event(ADMIN_ACTION, user=user, user_id=str(entry.user_id), object=_object(entry), change=_change(entry))
+
+
+def _name(entry: Any) -> str | None:
+    """Return the name of the entry's user if the request is from that one: any other would cost a query."""
     user = acting_user()
-    name = name_of(user) if user is not None and user.pk == entry.user_id else None
-    log_event(ADMIN_ACTION, user=name, user_id=str(entry.user_id), object=_object(entry), change=_change(entry))
+    return name_of(user) if user is not None and user.pk == entry.user_id else None
 
 
 def _object(entry: Any) -> str | None:

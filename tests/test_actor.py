@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -11,10 +12,12 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from django.utils.functional import SimpleLazyObject
 from pytest_django import DjangoAssertNumQueries
 
 from security_logging import context
-from security_logging.actor import acting_user, actor, key_of
+from security_logging.actor import acting_user, actor, actor_name, key_of
+from security_logging.events import SecurityEvent
 
 
 @pytest.fixture
@@ -60,6 +63,45 @@ def test_without_authentication(request_of_admin: HttpRequest) -> None:
     """Without Django's authentication middleware a request is nobody's."""
     del request_of_admin.user
     assert acting_user() is None
+
+
+def looked_at() -> object:
+    """Return claims behind a promise that somebody has kept already."""
+    claims: Any = SimpleLazyObject(lambda: {"sub": "42"})
+    assert claims["sub"] == "42"
+    return claims
+
+
+class _NobodyKnows:
+    """A user of a service that does not answer."""
+
+    @property
+    def is_authenticated(self) -> bool:
+        raise ConnectionError
+
+
+@pytest.mark.parametrize(
+    "user",
+    [None, {}, {"sub": "42"}, "alice", 42, looked_at(), _NobodyKnows()],
+    ids=["none", "empty", "claims", "text", "int", "lazy claims", "raising"],
+)
+def test_what_is_no_user(request_of_admin: HttpRequest, user: Any) -> None:
+    """Whatever a project puts in the user's place, nothing is raised, and it is nobody."""
+    request_of_admin.user = user
+    assert (actor(), actor_name()) == ({}, None)
+
+
+@pytest.mark.parametrize("user", [{"sub": "42"}, _NobodyKnows()], ids=["claims", "raising"])
+def test_event_of_what_is_no_user(request_of_admin: HttpRequest, captured: list[SecurityEvent], user: Any) -> None:
+    """What happens in such a request is logged."""
+    request_of_admin.user = user
+    User.objects.create_user("alice")
+    assert [(event.type.name, event.fields.get("user")) for event in captured] == [("user_created", None)]
+
+
+def test_request_that_carries_nothing() -> None:
+    """What is passed on in place of a request has no user, and nothing is raised."""
+    assert actor(cast("HttpRequest", object())) == {}
 
 
 def test_without_a_request() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
@@ -12,10 +13,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db.models import Model
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from pytest_django import DjangoAssertNumQueries
 
-from security_logging import admin_log
+from security_logging import admin_log, context
 from security_logging.events import SecurityEvent
 from testsite.models import Employee
 
@@ -145,6 +146,16 @@ def test_key_of_the_administrator(admin_user: User, captured: list[SecurityEvent
     """Outside of a request the administrator is known by key only: the name would cost a query."""
     write(admin_user, "")
     assert captured[-1].fields["user_id"] == str(admin_user.pk)
+
+
+def test_user_without_a_key(rf: RequestFactory, admin_user: User, captured: list[SecurityEvent]) -> None:
+    """A project's own kind of user, which has no key, costs the name and not the event."""
+    request = rf.get("/")
+    request.user = SimpleNamespace(is_authenticated=True)  # type: ignore[assignment]  # no user of Django's
+    entered = context.enter(request)
+    write(admin_user, "")
+    context.leave(entered)
+    assert actions(captured) == [(None, "changed", "auth.group 7")]
 
 
 def test_no_query(admin_user: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:

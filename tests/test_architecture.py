@@ -60,7 +60,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "conf": (set(), DJANGO),
     "context": (set(), DJANGO),
     "signals": (set(), DJANGO),
-    "actor": ({"context"}, DJANGO),
+    "actor": ({"context", "reports"}, DJANGO),
     "view_classes": (set(), DJANGO),
     "surface": ({"conf", "view_classes"}, DJANGO),
     "client_ip": ({"addresses", "conf", "fields", "proxies"}, DJANGO | {"ipware"}),
