@@ -54,8 +54,8 @@ def _watched(log_actions: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _log(entry: Any) -> None:
-    user = partial(_name, entry)
-    log_event(ADMIN_ACTION, user=user, user_id=str(entry.user_id), object=_object(entry), change=_change(entry))
+    about: dict[str, Any] = {"object": partial(_object, entry), "change": partial(_change, entry)}
+    log_event(ADMIN_ACTION, user=partial(_name, entry), user_id=str(entry.user_id), **about)
 
 
 def _name(entry: Any) -> str | None:
@@ -87,7 +87,7 @@ def _has_harmless_key(model: type[Model]) -> bool:
 
 
 def _change(entry: Any) -> str:
-    names = ", ".join(dict.fromkeys(_fields(entry.change_message)))
+    names = ", ".join(dict.fromkeys(_fields(str(entry.change_message))))  # str: it may be a lazy translation
     verb = _VERBS.get(entry.action_flag, "touched")
     return f"{verb}: {names}" if names else verb
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db.models import Model
+from django.db.models.signals import post_save
 from django.test import Client, RequestFactory, override_settings
+from django.utils.translation import gettext_lazy
 from pytest_django import DjangoAssertNumQueries
 
 from security_logging import admin_log, context
@@ -194,8 +199,36 @@ def test_without_the_admin() -> None:
         admin_log.connect()
 
 
+@pytest.mark.parametrize("message", [gettext_lazy("Yes"), None, 7, ["hunter2"]], ids=["lazy", "none", "int", "list"])
+def test_message_that_is_no_text(admin_user: User, captured: list[SecurityEvent], message: Any) -> None:
+    """A message that is no text yet, as a lazy translation, says no more than a project's own words do."""
+    entry = LogEntry(user=admin_user, object_id="7", action_flag=CHANGE, change_message=message)
+    post_save.send(sender=LogEntry, instance=entry, created=True)
+    assert [what for _, what, _ in actions(captured)] == ["changed"]
+
+
+def test_lazy_message_in_the_admin(
+    rf: RequestFactory, admin_user: User, groups: list[Group], captured: list[SecurityEvent]
+) -> None:
+    """The admin takes a lazy translation as the message of a change."""
+    request = rf.post("/")
+    request.user = admin_user
+    GroupAdmin(Group, admin.site).log_change(request, groups[0], gettext_lazy("Yes"))
+    assert [what for _, what, _ in actions(captured)] == ["changed"]
+
+
+@pytest.mark.parametrize(("part", "left"), [("_change", (None, "auth.group 7")), ("_object", ("changed", None))])
+def test_part_that_raises(
+    admin_user: User, monkeypatch: pytest.MonkeyPatch, captured: list[SecurityEvent], part: str, left: object
+) -> None:
+    """An error of ours in one field costs that field alone."""
+    monkeypatch.setattr(admin_log, part, lambda entry: 1 / 0)
+    write(admin_user, "")
+    assert [(change, about) for _, change, about in actions(captured)] == [left]
+
+
 def test_failure_is_reported(admin_user: User, monkeypatch: pytest.MonkeyPatch, captured: list[SecurityEvent]) -> None:
     """An error of ours does not keep the admin from writing its log."""
-    monkeypatch.setattr(admin_log, "_change", lambda entry: 1 / 0)
+    monkeypatch.setattr(admin_log, "log_event", lambda *arguments, **fields: 1 / 0)
     write(admin_user, "")
     assert (LogEntry.objects.count(), actions(captured)) == (1, [])
