@@ -50,23 +50,28 @@ def user_model() -> Any | None:
 
 
 def on_pre_save(
-    sender: type[Model], instance: Any, using: str, update_fields: Collection[str] | None = None, **kwargs: object
+    sender: type[Model],
+    instance: Any = None,
+    using: str | None = None,
+    update_fields: Collection[str] | None = None,
+    **kwargs: object,
 ) -> None:
-    """Remember what is stored about the user, if the save may change it."""
-    setattr(instance, _BEFORE, attempt(_PLACE, partial(_stored, instance, using, update_fields), None))
+    """
+    Remember what is stored about the user, if the save may change it.
+
+    Every argument has a default, here and below: a project may send Django's signals by hand, and without some of them.
+    """
+    attempt(_PLACE, _remember, None, instance, using, update_fields)
 
 
-def on_post_save(sender: type[Model], instance: Any, created: bool, raw: bool = False, **kwargs: object) -> None:
+def on_post_save(
+    sender: type[Model], instance: Any = None, created: bool = False, raw: bool = False, **kwargs: object
+) -> None:
     """Log what the save has changed."""
-    before = vars(instance).pop(_BEFORE, None)
-    reason = FIXTURE if raw else None
-    if before is not None:
-        attempt(_PLACE, partial(_log_changes, instance, before, reason), None)
-    elif created:
-        attempt(_PLACE, partial(_log_created, instance, reason), None)
+    attempt(_PLACE, _log_saved, None, instance, created, FIXTURE if raw else None)
 
 
-def on_post_delete(sender: type[Model], instance: Any, **kwargs: object) -> None:
+def on_post_delete(sender: type[Model], instance: Any = None, **kwargs: object) -> None:
     """Log that the user was deleted, and what it was allowed to do."""
     attempt(_PLACE, partial(_log_deleted, instance), None)
 
@@ -76,7 +81,12 @@ def target(user: Any) -> dict[str, Any]:
     return {"target": partial(name_of, user), "target_id": partial(key_of, user)}
 
 
-def _stored(user: Any, using: str, update_fields: Collection[str] | None) -> Mapping[str, bool] | None:
+def _remember(user: Any, using: str | None, update_fields: Collection[str] | None) -> None:
+    vars(user).pop(_BEFORE, None)  # of a save that failed
+    vars(user)[_BEFORE] = _stored(user, using, update_fields)
+
+
+def _stored(user: Any, using: str | None, update_fields: Collection[str] | None) -> Mapping[str, bool] | None:
     """
     Return the stored flags that the save writes, None when it writes none or the user is not stored.
 
@@ -94,6 +104,14 @@ def _flags(user: Any) -> list[str]:
     """Return those of our flags that the user's model stores; a custom one may have none of them."""
     stored = {field.name for field in user._meta.concrete_fields}
     return [name for name in (_ACTIVE, *_PRIVILEGES) if name in stored]
+
+
+def _log_saved(user: Any, created: bool, reason: str | None) -> None:
+    before = vars(user).pop(_BEFORE, None)
+    if before is not None:
+        _log_changes(user, before, reason)
+    elif created:
+        _log_created(user, reason)
 
 
 def _log_changes(user: Any, before: Mapping[str, bool], reason: str | None) -> None:

@@ -35,7 +35,9 @@ def connect() -> None:
             manager.log_actions = _watched(manager.log_actions)
 
 
-def on_entry_saved(sender: type[Model], instance: Any, created: bool, raw: bool = False, **kwargs: object) -> None:
+def on_entry_saved(
+    sender: type[Model], instance: Any = None, created: bool = False, raw: bool = False, **kwargs: object
+) -> None:
     """Log the entry; one from a fixture is history and not an action."""
     if created and not raw:
         attempt(_PLACE, partial(_log, instance), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -60,19 +60,22 @@ def connect() -> None:
 
 def on_m2m_changed(
     sender: type[Model],
-    action: str,
-    instance: Model,
-    reverse: bool,
-    pk_set: set[object] | None,
-    using: str,
+    action: str = "",
+    instance: Model | None = None,
+    reverse: bool = False,
+    pk_set: Collection[object] | None = (),
+    using: str | None = None,
     raw: bool = False,
     **kwargs: object,
 ) -> None:
     """
     Log what was added or removed, for each user or group that it was added to or removed from.
 
-    `raw` says that loaddata did it; Django tells since 6.1.
+    `raw` says that loaddata did it; Django tells since 6.1. `pk_set` is None when all are removed; who sends the signal
+    by hand and does not name any has changed none.
     """
+    if instance is None:
+        return
     relation = _relations[sender]
     ends = (relation.held, relation.holder) if reverse else (relation.holder, relation.held)
     chosen = {f"{ends[0]}__pk": instance.pk} | ({} if pk_set is None else {f"{ends[1]}__pk__in": pk_set})
@@ -101,7 +104,7 @@ def _watch(model: type[Model], relation: str, holder_name: str, held_name: tuple
         m2m_changed.connect(on_m2m_changed, sender=through, weak=False, dispatch_uid="security_logging.m2m")
 
 
-def _holders(relation: Relation, using: str, chosen: Mapping[str, object]) -> dict[object, Holder]:
+def _holders(relation: Relation, using: str | None, chosen: Mapping[str, object]) -> dict[object, Holder]:
     """Return who holds what, by the holder's key, of those rows of the relation that are chosen."""
     names = (f"{relation.holder}__{relation.holder_name}", *(f"{relation.held}__{name}" for name in relation.held_name))
     rows = relation.through._base_manager.using(using).filter(**chosen)
@@ -111,21 +114,21 @@ def _holders(relation: Relation, using: str, chosen: Mapping[str, object]) -> di
     return found
 
 
-def _log_added(relation: Relation, using: str, chosen: Mapping[str, object], reason: str | None) -> None:
+def _log_added(relation: Relation, using: str | None, chosen: Mapping[str, object], reason: str | None) -> None:
     added = _holders(relation, using, chosen)
     for key, holder, now in _with_what_they_hold(relation, using, added):
         before = {held: name for held, name in now.items() if held not in holder.held}
         _log(relation, key, holder.name, "added", _listed(before), _listed(now, first=holder.held), reason)
 
 
-def _log_removed(relation: Relation, using: str, removed: Mapping[object, Holder], reason: str | None) -> None:
+def _log_removed(relation: Relation, using: str | None, removed: Mapping[object, Holder], reason: str | None) -> None:
     for key, holder, now in _with_what_they_hold(relation, using, removed):
         before = {**now, **holder.held}
         _log(relation, key, holder.name, "removed", _listed(before, first=holder.held), _listed(now), reason)
 
 
 def _with_what_they_hold(
-    relation: Relation, using: str, holders: Mapping[object, Holder]
+    relation: Relation, using: str | None, holders: Mapping[object, Holder]
 ) -> Iterable[tuple[object, Holder, dict[object, str]]]:
     now = _holders(relation, using, {f"{relation.holder}__pk__in": list(holders)}) if holders else {}
     for key, holder in holders.items():

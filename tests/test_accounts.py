@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
+from django.db.models.signals import ModelSignal, post_delete, post_save, pre_save
 from django.test import Client, override_settings
 from pytest_django import DjangoAssertNumQueries
 
@@ -134,6 +136,34 @@ def test_failed_save_is_forgotten(alice: User, captured: list[SecurityEvent]) ->
         alice.save()
     alice.save(update_fields=["first_name"])
     assert captured == []
+
+
+def test_failed_save_before_a_failure_of_ours(
+    alice: User, captured: list[SecurityEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not even when the next one cannot be looked at."""
+    alice.is_staff, alice.username = True, None  # type: ignore[assignment]  # what the database refuses
+    with pytest.raises(IntegrityError), transaction.atomic():
+        alice.save()
+    monkeypatch.setattr(accounts, "_stored", None)
+    alice.save(update_fields=["first_name"])
+    assert captured == []
+
+
+@pytest.mark.parametrize("signal", [pre_save, post_save, post_delete])
+@pytest.mark.parametrize("arguments", [{"instance": User(username="alice")}, {}], ids=["user", "nothing"])
+def test_signal_sent_by_hand(signal: ModelSignal, arguments: dict[str, Any]) -> None:
+    """Who sends a signal of Django's without all that Django says in it gets no error."""
+    results = signal.send(sender=User, **arguments)
+    assert {result for _, result in results} == {None}
+
+
+def test_saved_by_hand(alice: User, captured: list[SecurityEvent]) -> None:
+    """A change that is signalled by hand, as by code that writes rows itself, is logged."""
+    alice.is_staff = True
+    pre_save.send(sender=User, instance=alice)
+    post_save.send(sender=User, instance=alice)
+    assert [fields["change"] for _, fields in told(captured)] == ["is_staff"]
 
 
 def test_query_of_a_save(alice: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:

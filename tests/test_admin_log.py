@@ -163,6 +163,13 @@ def test_user_without_a_key(rf: RequestFactory, admin_user: User, captured: list
     assert actions(captured) == [(None, "changed", "auth.group 7")]
 
 
+def test_signal_sent_by_hand(captured: list[SecurityEvent]) -> None:
+    """Who sends the signal without saying that an entry is new has written none, and gets no error."""
+    post_save.send(sender=LogEntry, instance=LogEntry())
+    post_save.send(sender=LogEntry)
+    assert captured == []
+
+
 def test_no_query(admin_user: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     """An entry costs no query more than Django's own."""
     write(admin_user, "")

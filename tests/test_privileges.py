@@ -10,6 +10,7 @@ import django
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
+from django.db.models.signals import m2m_changed
 from django.test import Client, override_settings
 from pytest_django import DjangoAssertNumQueries
 
@@ -266,6 +267,29 @@ def test_failure_is_reported(
     alice.groups.add(editors)
     alice.groups.clear()
     assert (alice.groups.count(), captured) == (0, [])
+
+
+@pytest.mark.parametrize("action", ["pre_add", "post_add", "pre_remove", "post_remove", "pre_clear", "post_clear"])
+def test_signal_without_its_arguments(alice: User, editors: Group, captured: list[SecurityEvent], action: str) -> None:
+    """Who sends the signal by hand and does not say what changed gets no error, and nothing is logged."""
+    alice.groups.add(editors)
+    captured.clear()
+    m2m_changed.send(sender=User.groups.through, instance=alice, action=action)
+    assert captured == []
+
+
+def test_signal_about_nobody(captured: list[SecurityEvent]) -> None:
+    """So it is for a signal that does not even say whose groups changed."""
+    m2m_changed.send(sender=User.groups.through)
+    assert captured == []
+
+
+def test_signal_sent_by_hand(alice: User, editors: Group, captured: list[SecurityEvent]) -> None:
+    """A change that is signalled by hand is logged without the name of the database."""
+    User.groups.through.objects.create(user=alice, group=editors)
+    captured.clear()
+    m2m_changed.send(sender=User.groups.through, instance=alice, action="post_add", reverse=False, pk_set={editors.pk})
+    assert told(captured) == changed("", "editors")
 
 
 @override_settings(INSTALLED_APPS=["django.contrib.contenttypes"])
