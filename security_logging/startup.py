@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
@@ -31,7 +32,13 @@ def connect() -> None:
     """
     _wait()
     if hasattr(os, "register_at_fork"):  # not on Windows
-        os.register_at_fork(after_in_child=_wait)
+        os.register_at_fork(after_in_child=_wait_in_child)
+
+
+def _wait_in_child() -> None:
+    # A thread of the parent may have held the lock, which nobody gives back here: Django's own requests would hang too.
+    request_started.lock = threading.Lock()
+    _wait()
 
 
 def _wait() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -110,6 +112,25 @@ def test_fork(captured: list[SecurityEvent]) -> None:
         os._exit(len(captured))
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_fork_while_the_signal_is_locked(captured: list[SecurityEvent]) -> None:
+    """A child that is forked while another request takes hold of the signal neither hangs nor says less."""
+    serve()
+    reader, writer = os.pipe()
+    with request_started.lock:  # as another thread may
+        child = os.fork()
+    if child == 0:
+        serve()
+        os.write(writer, b"%d" % len(captured))
+        os._exit(0)
+    os.close(writer)
+    has_ended = select.select([reader], [], [], 10)[0]  # seconds
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with open(reader, "rb") as pipe:
+        assert (bool(has_ended), pipe.read()) == (True, b"2")
 
 
 def test_without_fork(captured: list[SecurityEvent], monkeypatch: pytest.MonkeyPatch) -> None:
