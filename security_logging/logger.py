@@ -19,7 +19,7 @@ from security_logging.event_types import EventType
 from security_logging.events import SecurityEvent
 from security_logging.fields import FIELDS, normalise
 from security_logging.flood import Flood
-from security_logging.reports import attempt, report
+from security_logging.reports import attempt, report, report_misuse
 from security_logging.signals import security_event
 
 flood_control = Flood()
@@ -105,6 +105,10 @@ def plain_request(request: object) -> HttpRequest | None:
 
 def _write(event: SecurityEvent, request: HttpRequest | None) -> None:
     logger = _logger(f"{conf.LOGGER_NAME}.{event.type.event_class}")
+    if logger.disabled:  # nobody's wish, which EVENTS tells: dictConfig does so to loggers that it does not name
+        logger.disabled = False
+        what = f'{logger.name} was disabled, and is enabled again: write "disable_existing_loggers": False into LOGGING'
+        report_misuse(f"logger {logger.name}", what)
     if logger.isEnabledFor(event.type.level):
         # Made by hand: the search for the caller, which is always this line, takes as long as the line's rendering.
         message = line_format.render_message(event)

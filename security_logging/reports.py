@@ -49,6 +49,7 @@ def _report(place: str, what: str, error: BaseException | None) -> None:
         return
     _reported[place] = now
     with suppress(Exception):
+        internal.disabled = False  # as dictConfig leaves it: that very mistake is one to be reported
         shown = None if error is None else _without_text(error)
         internal.error("%s, %d times in this process", what, internal_errors[place], exc_info=shown)
 

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from logging.config import dictConfig
 from types import SimpleNamespace
 from typing import Any
 
@@ -94,6 +95,25 @@ def test_level_that_is_not_wanted(security_records: list[logging.LogRecord], mon
     logging.getLogger("security.auth").manager._clear_cache()  # type: ignore[attr-defined]  # as setLevel() does
     event = log_event(LOGIN)
     logging.getLogger("security.auth").manager._clear_cache()  # type: ignore[attr-defined]  # the next is as before
+    assert (event is None, security_records) == (False, [])
+
+
+def test_logger_that_is_disabled(security_records: list[logging.LogRecord], reports: list[logging.LogRecord]) -> None:
+    """Who configures logging anew, and disables what that does not name, silences neither us nor our reports."""
+    logging.getLogger("security.auth")  # which exists by then
+    dictConfig({"version": 1})
+    log_event(LOGIN_FAILED)
+    log_event(LOGIN_FAILED)
+    assert [record.name for record in security_records] == ["security.auth", "security.auth"]
+    told = 'security.auth was disabled, and is enabled again: write "disable_existing_loggers": False into LOGGING'
+    assert [record.getMessage() for record in reports] == [f"{told}, 1 times in this process"]
+
+
+def test_logging_that_is_disabled(security_records: list[logging.LogRecord]) -> None:
+    """Who switches all logging off with `logging.disable` has it off."""
+    logging.disable(logging.CRITICAL)
+    event = log_event(LOGIN_FAILED)
+    logging.disable(logging.NOTSET)
     assert (event is None, security_records) == (False, [])
 
 
