@@ -15,6 +15,8 @@ from types import FrameType
 from typing import Protocol
 from weakref import WeakSet
 
+from security_logging.reports import attempt
+
 DEADLINE = 2.0  # seconds that all queues of a process together may hold up its exit
 # It closes its connections at SIGTERM and then raises the signal again, for the default to kill the process.
 _KILLING_LIBRARY = "uvicorn.server"
@@ -51,11 +53,11 @@ def watch(queue: Finishing) -> None:
 
 @atexit.register
 def finish_all() -> None:
-    """Finish all queues of this process before one common deadline."""
+    """Finish all queues of this process before one common deadline; an error in one costs no other its end."""
     deadline = time.monotonic() + DEADLINE
     for queue in list(_watched):
         if queue.pid == os.getpid():
-            queue.finish(deadline)
+            attempt("exit", queue.finish, None, deadline)
 
 
 def finish_at_sigterm() -> None:
@@ -76,8 +78,10 @@ def _finish_and_pass_on(before: object, number: int, frame: FrameType | None) ->
         finish_all()
         return
     signal.signal(number, signal.SIG_DFL)
-    finish_all()
-    signal.raise_signal(number)
+    try:
+        finish_all()
+    finally:  # whatever is raised here, by another signal perhaps: it would go on in the code that we interrupted
+        signal.raise_signal(number)
 
 
 @contextmanager

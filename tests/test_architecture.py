@@ -34,7 +34,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "text_formats": ({"record_context", "records"}, set()),
     "handlers": (set(), set()),
     # Ways to a log server; each opens its socket when the first record comes.
-    "lifecycle": (set(), set()),
+    "reports": (set(), set()),
+    "lifecycle": ({"reports"}, set()),
     "datagrams": (set(), set()),
     "stream_queue": ({"lifecycle"}, set()),
     "senders": ({"records"}, set()),
@@ -56,7 +57,6 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "proxies": ({"addresses"}, set()),
     "fail2ban": (VOCABULARY | {"addresses", "ecs", "line_format", "proxies"}, set()),
     # The edge to Django.
-    "reports": (set(), set()),
     "conf": (set(), DJANGO),
     "context": (set(), DJANGO),
     "signals": (set(), DJANGO),

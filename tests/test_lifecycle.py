@@ -6,10 +6,11 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
-from security_logging import lifecycle
+from security_logging import lifecycle, reports
 
 
 class Queue:
@@ -39,6 +40,27 @@ def test_exit(queue: Queue) -> None:
     """At the exit a queue is finished."""
     lifecycle.finish_all()
     assert queue.told == ["finish"]
+
+
+@pytest.fixture
+def broken(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have each queue raise once it is told to finish."""
+
+    def finish(self: Queue, deadline: float) -> None:
+        self.told.append("finish")
+        raise OSError("Read-only file system")
+
+    monkeypatch.setattr(Queue, "finish", finish)
+    yield
+    reports._reported.clear()
+
+
+def test_exit_with_an_error(queue: Queue, broken: None) -> None:
+    """A queue that fails keeps no other from its end."""
+    other = Queue(os.getpid())
+    lifecycle.watch(other)
+    lifecycle.finish_all()
+    assert (queue.told, other.told) == (["finish"], ["finish"])
 
 
 def test_queue_of_another_process(queue: Queue) -> None:
@@ -79,6 +101,22 @@ def test_sigterm(queue: Queue, sigterm: list[int]) -> None:
     lifecycle.finish_at_sigterm()
     receive()
     assert (queue.told, sigterm, signal.getsignal(signal.SIGTERM)) == (["finish"], [signal.SIGTERM], signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_sigterm_with_an_error(
+    queue: Queue, sigterm: list[int], monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """The process ends at SIGTERM also when finishing its queues fails."""
+
+    def finish(deadline: float) -> None:
+        raise error
+
+    monkeypatch.setattr(queue, "finish", finish)
+    lifecycle.finish_at_sigterm()
+    with suppress(KeyboardInterrupt):  # the signal would have killed before
+        receive()
+    assert sigterm == [signal.SIGTERM]
 
 
 def test_sigterm_of_uvicorn(queue: Queue, sigterm: list[int]) -> None:

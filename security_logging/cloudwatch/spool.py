@@ -100,13 +100,17 @@ class SpoolFile:
             self._start = 0
 
     def remove(self) -> None:
-        """Remove the file and give up the lock; the events in it are gone."""
-        self.path.unlink(missing_ok=True)
-        self.close()
+        """Remove the file and give up the lock, also when OSError is raised; the events in it are gone."""
+        try:
+            self.path.unlink(missing_ok=True)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Give up the file, for another process to replay."""
-        os.close(self._descriptor)
+        # The number may be another file's from here on, and a thread of ours still be at work with this one.
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
     def _lines(self, position: int) -> bytes:
         length = _CHUNK_BYTES

@@ -77,10 +77,9 @@ class Store:
     def close(self) -> None:
         """Give up our spool: an empty one is removed, another process may replay any other."""
         with self._lock:
-            if self._file is not None:
-                finish = self._file.remove if self._file.is_empty else self._file.close
-                finish()
-                self._file = None
+            file, self._file = self._file, None
+            if file is not None:
+                _give_up(file)
 
     def abandon(self) -> None:
         """Close the descriptor that a fork has copied; the parent still owns the spool. Takes no lock: it is a copy."""
@@ -119,3 +118,11 @@ class Store:
                     file.advance(run.end)
                     if file is self._file:
                         self._oldest = None if file.is_empty else run.events[-1]["timestamp"]
+
+
+def _give_up(file: SpoolFile) -> None:
+    try:
+        finish = file.remove if file.is_empty else file.close
+        finish()
+    except OSError:  # a file system that was remounted read-only, for one
+        report("cloudwatch spool")

@@ -122,6 +122,19 @@ def test_spool_removed_while_waiting(directory: Path, monkeypatch: pytest.Monkey
     assert SpoolFile.adopt(path) is None
 
 
+def test_closed(directory: Path) -> None:
+    """A closed spool is no other file's, though the number of its descriptor may be."""
+    file = SpoolFile.create(directory)
+    file.append([waiting("a")])
+    file.close()
+    other = (directory / "other").open("w+b")
+    other.write(b"precious")
+    other.flush()
+    with other, pytest.raises(OSError, match="Bad file descriptor"):
+        file.advance(1000)
+    assert (directory / "other").read_bytes() == b"precious"
+
+
 def test_used_bytes(directory: Path) -> None:
     """The bytes of all spools count."""
     (directory / "spool-1-a.jsonl").write_bytes(b"123")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import time
 from pathlib import Path
 
@@ -146,6 +148,23 @@ def test_close_with_events(store: Store, directory: Path) -> None:
     adopted = SpoolFile.adopt(next(directory.iterdir()))
     assert adopted is not None
     adopted.remove()
+
+
+def test_close_on_a_read_only_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spool that cannot be removed any more raises nothing, and its descriptor is closed."""
+    store.keep([waiting("a")])
+    store.replay(FakeSender())
+    file = store._file
+    assert file is not None
+    descriptor = file._descriptor
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    store.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
 
 
 def test_nothing_to_do(store: Store, directory: Path) -> None:
