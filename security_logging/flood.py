@@ -39,6 +39,7 @@ class Flood:
         self._began = float("-inf")
         self._seen: Counter[Key] = Counter()
         self._folded: dict[Key, tuple[SecurityEvent, int]] = {}
+        self._has_ended = False
 
     def fold(self, event: SecurityEvent) -> list[SecurityEvent]:
         """
@@ -55,10 +56,15 @@ class Flood:
         with self._lock:
             return self._take()
 
+    def end(self) -> list[SecurityEvent]:
+        """Return what has been folded so far, and fold nothing more: a process that ends may never come back to it."""
+        self._has_ended = True
+        return self.take()
+
     def _due(self, event: SecurityEvent) -> list[SecurityEvent]:
         with self._lock:
-            due = self._take() if self._clock() - self._began >= conf.FLOOD_WINDOW else []
-            key = self._key_above_the_rate(event) if _may_be_folded(event) else None
+            due = self._take() if self._has_ended or self._clock() - self._began >= conf.FLOOD_WINDOW else []
+            key = None if self._has_ended or not _may_be_folded(event) else self._key_above_the_rate(event)
             if key is None:
                 return [*due, event]
             self._folded[key] = (event, self._folded[key][1] + 1 if key in self._folded else 1)

@@ -11,7 +11,7 @@ from typing import cast
 
 from django.http import HttpRequest
 
-from security_logging import events, line_format
+from security_logging import events, lifecycle, line_format
 from security_logging.conf import conf
 from security_logging.context import current_request
 from security_logging.description import describe, given_address
@@ -66,14 +66,16 @@ def log_event(
 
 def connect() -> None:
     """Write what flood control has folded when the process ends, and let a forked process begin with nothing."""
-    atexit.register(write_folded)
+    atexit.register(write_folded)  # as late as here, so that what was made before us still takes the lines
+    lifecycle.before_exit(write_folded)
+    lifecycle.speak_at_sigterm()
     if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(after_in_child=flood_control.forget)
 
 
 def write_folded() -> None:
-    """Write the lines with a count that wait for the end of their window."""
-    for event in flood_control.take():
+    """Write the lines with a count that wait for the end of their window; from now on none is kept back."""
+    for event in flood_control.end():
         attempt("flood", _write, None, event, None)
 
 

@@ -77,7 +77,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         DJANGO,
     ),
     "logger": (
-        VOCABULARY | {"conf", "context", "description", "flood", "line_format", "reports", "signals"},
+        VOCABULARY | {"conf", "context", "description", "flood", "lifecycle", "line_format", "reports", "signals"},
         DJANGO,
     ),
     "accounts": (VOCABULARY | {"actor", "logger", "reports"}, DJANGO),

@@ -244,6 +244,21 @@ def test_end_of_the_process(captured: list[SecurityEvent], rf: RequestFactory) -
     assert counts(captured) == [*[1] * 10, 5]
 
 
+def test_after_the_end(captured: list[SecurityEvent], rf: RequestFactory) -> None:
+    """Once a process has said that it ends, no line is kept back: nobody would write it."""
+    write_folded()
+    for _ in range(15):
+        log_event("probe", rf.get("/.env"))
+    assert counts(captured) == [1] * 15
+
+
+def test_interrupted_by_the_end(control: Flood) -> None:
+    """What a signal has interrupted while it was folded is written with the next event."""
+    control.end()
+    control._folded["interrupted",] = (probe(), 7)
+    assert counts(control.fold(probe())) == [7, 1]
+
+
 def test_request_knows_folded_events(rf: RequestFactory) -> None:
     """An event that is folded has happened all the same: log_event returns it."""
     events = [log_event("probe", rf.get("/.env")) for _ in range(15)]

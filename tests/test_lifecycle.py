@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import ModuleType
 
 import pytest
 
@@ -119,14 +121,77 @@ def test_sigterm_with_an_error(
     assert sigterm == [signal.SIGTERM]
 
 
-def test_sigterm_of_uvicorn(queue: Queue, sigterm: list[int]) -> None:
-    """Uvicorn gets its signal, and the queues are finished, since it will kill the process."""
+@pytest.fixture
+def spoken(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have last words noted where the queue notes what it is told."""
+    monkeypatch.setattr(lifecycle, "_last_words", [])
+    monkeypatch.setattr(lifecycle, "_at_sigterm", [])
+    lifecycle.before_exit(lambda: queue.told.append("last words"))
+    return queue.told
+
+
+def test_last_words(spoken: list[str]) -> None:
+    """What somebody still has to log is logged before the queues are finished."""
+    lifecycle.finish_all()
+    assert spoken == ["last words", "finish"]
+
+
+def test_last_words_are_registered_once(spoken: list[str]) -> None:
+    """Who registers again speaks once."""
+    lifecycle.before_exit(lifecycle._last_words[0])
+    lifecycle.finish_all()
+    assert spoken == ["last words", "finish"]
+
+
+@pytest.mark.parametrize("server", ["uvicorn.server", "waitress.server"])
+def test_sigterm_of_a_server(
+    spoken: list[str], sigterm: list[int], monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    """A server that SIGTERM would kill at once says its last words and finishes its queues before."""
+    monkeypatch.setitem(sys.modules, server, ModuleType(server))
+    lifecycle.speak_at_sigterm()
+    receive()
+    assert (spoken, sigterm) == (["last words", "finish"], [signal.SIGTERM])
+
+
+def test_sigterm_of_a_command(sigterm: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is no such server keeps SIGTERM as it was."""
+    for server in lifecycle._KILLED_SERVERS:
+        monkeypatch.delitem(sys.modules, server, raising=False)
+    lifecycle.speak_at_sigterm()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_last_words_under_uvicorn(spoken: list[str], sigterm: list[int], uvicorn: None) -> None:
+    """While uvicorn serves its last requests the queues stay open for what these log."""
+    lifecycle.speak_at_sigterm()
+    receive()
+    assert spoken == ["uvicorn", "last words"]
+
+
+def test_handler_after_the_last_words(spoken: list[str], sigterm: list[int], uvicorn: None) -> None:
+    """A handler that is made when the last words are registered already is finished too."""
+    lifecycle.speak_at_sigterm()
+    lifecycle.finish_at_sigterm()
+    receive()
+    assert spoken[0] == "uvicorn"
+    assert spoken[-1] == "finish"
+
+
+@pytest.fixture
+def uvicorn(queue: Queue, sigterm: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have SIGTERM handled as uvicorn does."""
 
     def handle_exit(number: int, frame: object) -> None:
         queue.told.append("uvicorn")
 
     handle_exit.__module__ = "uvicorn.server"
+    monkeypatch.setitem(sys.modules, "uvicorn.server", ModuleType("uvicorn.server"))
     signal.signal(signal.SIGTERM, handle_exit)
+
+
+def test_sigterm_of_uvicorn(queue: Queue, sigterm: list[int], uvicorn: None) -> None:
+    """Uvicorn gets its signal, and the queues are finished, since it will kill the process."""
     lifecycle.finish_at_sigterm()
     receive()
     assert (queue.told, sigterm) == (["uvicorn", "finish"], [])

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 from rest_framework.request import Request
 
-from security_logging import logger, surface
+from security_logging import lifecycle, logger, surface
 from security_logging import reports as our_reports
 from security_logging.event_types import BANNED, HEARTBEAT, LOGIN, LOGIN_FAILED, LOGOUT, PROBE, EventType
 from security_logging.events import SecurityEvent
@@ -479,5 +479,6 @@ def test_system_without_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[object] = []
     monkeypatch.delattr(os, "register_at_fork")
     monkeypatch.setattr(atexit, "register", registered.append)
+    monkeypatch.setattr(lifecycle, "speak_at_sigterm", lambda: None)  # not in the process of the tests
     logger.connect()
     assert registered == [logger.write_folded]
