@@ -7,10 +7,12 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from security_logging.cloudwatch.batches import LogEvent
+from security_logging.reports import attempt
 
 PATTERN = "spool-*.jsonl"
 _CHUNK_BYTES = 1024 * 1024
@@ -50,23 +52,36 @@ class SpoolFile:
         unlocked = path.with_suffix(".new")  # named like a spool only once it is locked, or it would be adopted
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(unlocked, flags, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        unlocked.rename(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            unlocked.rename(path)
+        except OSError:  # NFS without locks, a full disk: the next event tries again, until no descriptor is left
+            os.close(descriptor)
+            with suppress(OSError):
+                unlocked.unlink()
+            raise
         return cls(path, descriptor)
 
     @classmethod
     def adopt(cls, path: Path) -> SpoolFile | None:
-        """Return the spool file of a process that is gone; None when its process lives or the file vanished."""
+        """
+        Return the spool file of a process that is gone; None when its process lives or the file vanished.
+
+        Raises OSError when it cannot be opened or locked.
+        """
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            is_gone = os.fstat(descriptor).st_nlink == 0  # another process has just replayed and removed it
+        except OSError as error:
             os.close(descriptor)
-            return None
-        if os.fstat(descriptor).st_nlink == 0:  # another process has just replayed and removed it
+            if isinstance(error, BlockingIOError):
+                return None
+            raise
+        if is_gone:
             os.close(descriptor)
             return None
         return cls(path, descriptor)
@@ -134,9 +149,9 @@ def used_bytes(directory: Path) -> int:
 
 
 def orphans(directory: Path) -> Iterator[SpoolFile]:
-    """Yield the spool files of processes that are gone, oldest name first, each locked."""
+    """Yield the spool files of processes that are gone, oldest name first, each locked; one that fails is reported."""
     for path in sorted(directory.glob(PATTERN)):
-        found = SpoolFile.adopt(path)
+        found = attempt("cloudwatch spool", SpoolFile.adopt, None, path)
         if found is not None:
             yield found
 

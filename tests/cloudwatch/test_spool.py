@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -133,6 +134,64 @@ def test_closed(directory: Path) -> None:
     with other, pytest.raises(OSError, match="Bad file descriptor"):
         file.advance(1000)
     assert (directory / "other").read_bytes() == b"precious"
+
+
+def open_files() -> int:
+    """Return how many descriptors this process has."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # a generator would be one of them
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no file be locked, as on NFS without lockd."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+
+
+def test_create_without_locks(directory: Path, no_locks: None) -> None:
+    """Where nothing can be locked, neither a descriptor nor a file is left of the attempt."""
+    before = open_files()
+    with pytest.raises(OSError, match="No locks"):
+        SpoolFile.create(directory)
+    assert (open_files(), list(directory.iterdir())) == (before, [])
+
+
+def test_create_without_a_name(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that has no room for the name, and then gets read-only, costs no descriptor, and says why at first."""
+    fail_with(monkeypatch, "rename", errno.ENOSPC)
+    fail_with(monkeypatch, "unlink", errno.EROFS)
+    before = open_files()
+    with pytest.raises(OSError, match="No space left"):
+        SpoolFile.create(directory)
+    assert open_files() == before
+
+
+def fail_with(monkeypatch: pytest.MonkeyPatch, method: str, number: int) -> None:
+    """Let a method of paths fail."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, method, fail)
+
+
+def test_orphan_without_locks(directory: Path, no_locks: None) -> None:
+    """Where nothing can be locked no spool is taken over, and no descriptor left."""
+    (directory / "spool-1-a.jsonl").write_bytes(b"")
+    before = open_files()
+    assert (list(spool.orphans(directory)), open_files()) == ([], before)
+
+
+def test_orphan_behind_a_trap(directory: Path) -> None:
+    """A spool that cannot be opened, such as a link that somebody has planted, does not hide the others."""
+    (directory / "spool-1-a.jsonl").symlink_to(directory / "spool-2-b.jsonl")
+    (directory / "spool-2-b.jsonl").write_bytes(b"")
+    found = list(spool.orphans(directory))
+    assert [orphan.path.name for orphan in found] == ["spool-2-b.jsonl"]
+    found[0].close()
 
 
 def test_used_bytes(directory: Path) -> None:
