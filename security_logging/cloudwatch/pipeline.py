@@ -20,7 +20,7 @@ from security_logging.cloudwatch.sender import Receipt, Sender
 from security_logging.cloudwatch.spool import Waiting
 from security_logging.cloudwatch.store import Store
 from security_logging.conf import conf
-from security_logging.reports import report
+from security_logging.reports import attempt, report
 
 if TYPE_CHECKING:
     from security_logging.cloudwatch.courier import Courier
@@ -121,7 +121,7 @@ class Pipeline:
 
             courier = Courier(self._group, self._settle)
             while not (self._stopping and not self._pending):
-                self._turn(courier)
+                attempt("cloudwatch", self._turn, None, courier)
             courier.close()
             self._store.close()
         except Exception:  # noqa: BLE001  # without this thread nothing would be sent
@@ -134,7 +134,7 @@ class Pipeline:
         # What watchtower holds is bounded too; the rest stays where a full memory can be spooled from.
         taken = 0
         while len(self._pending) - len(self._queue) < self._limit and (waiting := self._next()):
-            courier.take(waiting)
+            self._hand_over(waiting, courier)
             taken += 1
             if taken % _STRETCH == 0 and not (self._is_hurried or self._stopping):
                 time.sleep(_REST)
@@ -145,6 +145,14 @@ class Pipeline:
             self._reporter.beat(self._send_heartbeat, self._store.lag)
         self._reporter.warn(self._sender.error)
         own_traffic.mark(True)
+
+    def _hand_over(self, waiting: Waiting, courier: Courier) -> None:
+        try:
+            courier.take(waiting)
+        except Exception:  # noqa: BLE001  # the event is in no queue any more, and still ours
+            report("cloudwatch")
+            with self._settling:
+                self._store.keep([waiting] if self._take(waiting.event) else [])
 
     def _next(self) -> Waiting | None:
         try:

@@ -67,9 +67,9 @@ class Store:
             self._counts.dropped += len(found) - kept
 
     def replay(self, sender: Sender) -> None:
-        """Send what waits, first ours, then what processes left that are gone; stop at the first failure."""
+        """Send what waits, first ours, then what processes left that are gone; stop at the first failure to send."""
         if self._file is not None:
-            self._replay(self._file, sender)
+            self._try_to_replay(self._file, sender)
         if sender.is_available and time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _ORPHAN_INTERVAL
             self._replay_orphans(sender)
@@ -100,10 +100,15 @@ class Store:
     def _replay_orphans(self, sender: Sender) -> None:
         try:
             for orphan in spool.orphans(self._directory()):
-                self._replay(orphan, sender)
-                finish = orphan.remove if orphan.is_empty else orphan.close
-                finish()
+                self._try_to_replay(orphan, sender)
+                _give_up(orphan)
         except OSError:
+            report("cloudwatch spool")
+
+    def _try_to_replay(self, file: SpoolFile, sender: Sender) -> None:
+        try:
+            self._replay(file, sender)
+        except OSError:  # of the disk; the next turn tries again from where this one came to
             report("cloudwatch spool")
 
     def _replay(self, file: SpoolFile, sender: Sender) -> None:

@@ -20,6 +20,7 @@ from cloudwatch.site_process import wait_until
 from security_logging import lifecycle
 from security_logging.cloudwatch import CloudWatchHandler, courier, own_traffic, pipeline, sender
 from security_logging.cloudwatch.counts import Counts
+from security_logging.cloudwatch.reporter import Reporter
 from security_logging.event_types import LOGIN, LOGIN_FAILED
 from security_logging.logger import log_event
 
@@ -332,17 +333,35 @@ def test_no_watchtower(site: None, directory: Path, monkeypatch: pytest.MonkeyPa
     handler.close()
 
 
-def test_watchtower_that_raises(site: None, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event on which watchtower fails is still ours."""
+def test_watchtower_that_raises(
+    handler: CloudWatchHandler, endpoint: FaultEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event on which watchtower fails is still ours, and arrives by way of the disk."""
 
     def broken(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("watchtower.CloudWatchLogHandler._get_stream_name", broken)
-    handler = CloudWatchHandler()
-    handler.handle(logging.makeLogRecord({"name": "security.auth", "msg": "one"}))
-    assert wait_until(lambda: kept(directory) == 1)
-    handler.close()
+    event = log_event(LOGIN, ip="203.0.113.7", user="alice")
+    assert event is not None
+    assert wait_until(lambda: endpoint.events[event.id] == 1)
+    handler.flush()
+    assert wait_until(lambda: handler.counts.replayed >= 1)
+
+
+def test_turn_that_fails(handler: CloudWatchHandler, endpoint: FaultEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that fails is not the last one of the thread that sends."""
+    warn = Reporter.warn
+
+    def fail(*_: object) -> None:
+        monkeypatch.setattr(Reporter, "warn", warn)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Reporter, "warn", fail)
+    log()
+    assert wait_until(lambda: Reporter.warn is warn)
+    log()
+    assert wait_until(lambda: handler.counts == Counts(accepted=2, sent=2))
 
 
 def test_sender_that_raises(handler: CloudWatchHandler, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

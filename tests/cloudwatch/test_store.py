@@ -99,6 +99,43 @@ def test_orphan_that_cannot_be_replayed(store: Store, directory: Path) -> None:
     assert [path.name for path in directory.iterdir()] == [orphan.path.name]
 
 
+def read_once_badly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next read fail, and no other."""
+    pread = os.pread
+
+    def fail(*_: int) -> bytes:
+        monkeypatch.setattr(os, "pread", pread)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", fail)
+
+
+def test_replay_with_a_read_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spool that cannot be read now is read again the next time."""
+    sender = FakeSender()
+    store.keep([waiting("a")])
+    read_once_badly(monkeypatch)
+    store.replay(sender)
+    store.replay(sender)
+    assert (sender.got, store._counts.replayed) == (["a"], 1)
+    store.close()
+
+
+def test_orphan_with_a_read_error(store: Store, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spool of another process that cannot be read is let go, and those behind it are replayed."""
+    for message in ("a", "b"):
+        orphan = SpoolFile.create(directory)
+        orphan.append([waiting(message)])
+        orphan.close()
+    sender = FakeSender()
+    read_once_badly(monkeypatch)
+    store.replay(sender)
+    after_one = len(sender.got)
+    store._next_look = 0
+    store.replay(sender)
+    assert (after_one, sorted(sender.got), list(directory.iterdir())) == (1, ["a", "b"], [])
+
+
 def test_full(directory: Path) -> None:
     """What does not fit into the spool is counted as dropped."""
     store = Store(lambda: directory, 10, Counts())
