@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from security_logging import lifecycle
 from security_logging.cloudwatch import quick_put
 from security_logging.conf import conf
 
@@ -24,8 +25,10 @@ def connect(service: str = "logs", *, read_timeout: float = 5, attempts: int = 1
 
     One attempt by default: the caller has a better plan than to wait. Imports boto3 (38 MB, 0.2 s) on first use.
     """
-    import boto3  # type: ignore[import-untyped]  # boto3 ships no types
-    from botocore.config import Config  # type: ignore[import-untyped]  # nor does botocore
+    # Not for longer: while the client is made boto3 looks for credentials, and a fork would wait for who has them.
+    with lifecycle.importing():
+        import boto3  # type: ignore[import-untyped]  # boto3 ships no types
+        from botocore.config import Config  # type: ignore[import-untyped]  # nor does botocore
 
     config = Config(
         connect_timeout=2,

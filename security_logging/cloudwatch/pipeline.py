@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from security_logging import lifecycle
 from security_logging.cloudwatch import names, own_traffic
@@ -48,7 +48,7 @@ class Pipeline:
         self._group = names.log_group()
         self._limit = conf.CLOUDWATCH_QUEUE_LIMIT
         self._interval = conf.CLOUDWATCH_INTERVAL
-        self._sender = Sender(_connect)
+        self._sender = Sender(connect)
         self._store = Store(directory, conf.CLOUDWATCH_SPOOL_LIMIT, self.counts)
         self._reporter = Reporter("cloudwatch_handler", self.counts)
         self._streams: dict[str, str] = {}
@@ -197,8 +197,3 @@ class Pipeline:
     def _named(self, logger_name: str) -> str:
         stream = self._streams[logger_name] = names.log_stream(logger_name)
         return stream
-
-
-def _connect() -> Any:
-    with lifecycle.importing():  # boto3 imports more when it makes a client
-        return connect()

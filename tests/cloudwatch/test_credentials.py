@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import sys
+from typing import ClassVar
+
+import boto3  # type: ignore[import-untyped]  # boto3 ships no types
+import botocore.config  # type: ignore[import-untyped]  # nor does botocore
 import pytest
 from django.test import override_settings
 
 from cloudwatch.fault_endpoint import FaultEndpoint
+from security_logging import lifecycle
 from security_logging.cloudwatch import credentials
 
 
@@ -45,6 +51,42 @@ def test_client(endpoint: FaultEndpoint) -> None:
         config.retries["total_max_attempts"],
     )
     assert found == (endpoint.url, 2, 5, 1)
+
+
+class SlowSession:
+    """A session that tells whether a fork would wait while it asks for credentials."""
+
+    held: ClassVar[list[bool]] = []
+
+    def __init__(self, **_: object) -> None:
+        self.held.clear()
+
+    def client(self, *_: object, **__: object) -> None:
+        self.held.append(lifecycle._locks["import"].locked())
+
+
+def test_no_fork_waits_for_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may fork while boto3 waits for an endpoint that hands out credentials."""
+    monkeypatch.setattr(boto3.session, "Session", SlowSession)
+    credentials.connect("sts")
+    assert SlowSession.held == [False]
+
+
+def test_fork_waits_for_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process forks while boto3 is imported."""
+    held: list[bool] = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            held.append(lifecycle._locks["import"].locked())
+
+    monkeypatch.setattr(boto3.session, "Session", SlowSession)
+    monkeypatch.setattr(botocore, "config", botocore.config)  # to have this one back
+    monkeypatch.delitem(sys.modules, "botocore.config")
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    credentials.connect("sts")
+    assert held == [True]
 
 
 def test_endpoint_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
