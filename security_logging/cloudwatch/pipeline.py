@@ -20,7 +20,7 @@ from security_logging.cloudwatch.sender import Receipt, Sender
 from security_logging.cloudwatch.spool import Waiting
 from security_logging.cloudwatch.store import Store
 from security_logging.conf import conf
-from security_logging.reports import attempt, report
+from security_logging.reports import report
 
 if TYPE_CHECKING:
     from security_logging.cloudwatch.courier import Courier
@@ -30,6 +30,7 @@ _OVERFLOW = 200  # events that go to the spool together when the memory is full:
 # for long enough that less than one log call in a hundred meets it, however many there are.
 _STRETCH, _REST = 400, 0.04  # events, seconds
 _POLL = 0.005  # seconds; no lock or condition of the standard library survives both gevent and a fork
+_PAUSE = 0.1  # seconds after an error of our own: what always fails shall not keep a processor busy
 PIPELINE_STREAM = "pipeline"  # stands for {function} in the stream of the heartbeats
 
 
@@ -121,12 +122,19 @@ class Pipeline:
 
             courier = Courier(self._group, self._settle)
             while not (self._stopping and not self._pending):
-                attempt("cloudwatch", self._turn, None, courier)
+                self._try_turn(courier)
             courier.close()
             self._store.close()
         except Exception:  # noqa: BLE001  # without this thread nothing would be sent
             report("cloudwatch")
             self._give_up()
+
+    def _try_turn(self, courier: Courier) -> None:
+        try:
+            self._turn(courier)
+        except Exception:  # noqa: BLE001  # the next one may go well
+            report("cloudwatch")
+            time.sleep(_PAUSE)
 
     def _turn(self, courier: Courier) -> None:
         self._wake.wait(self._interval)

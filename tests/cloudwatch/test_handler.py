@@ -364,6 +364,15 @@ def test_turn_that_fails(handler: CloudWatchHandler, endpoint: FaultEndpoint, mo
     assert wait_until(lambda: handler.counts == Counts(accepted=2, sent=2))
 
 
+def test_turns_that_all_fail(handler: CloudWatchHandler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What always fails does not keep a processor busy."""
+    rests: list[float] = []
+    monkeypatch.setattr(pipeline, "time", SimpleNamespace(sleep=rests.append, monotonic=time.monotonic))
+    monkeypatch.setattr(pipeline.Pipeline, "_turn", None)
+    log()
+    assert wait_until(lambda: pipeline._PAUSE in rests)
+
+
 def test_sender_that_raises(handler: CloudWatchHandler, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of our own while sending costs no event."""
 
