@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from security_logging import lifecycle
@@ -56,7 +58,7 @@ class Pipeline:
         self._pending: dict[int, Waiting] = {}  # by the identity of the message
         self._queue: deque[Waiting] = deque()
         self._settling = threading.RLock()  # a signal may interrupt who has it, and want it too
-        self._wake = threading.Event()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()  # an Event is not for signal handlers: it has a lock
         self._stopping = False
         self._is_hurried = False  # somebody waits for us
         self._straight_to_disk = False
@@ -79,7 +81,7 @@ class Pipeline:
 
     def drain(self, deadline: float) -> bool:
         """Wait until everything is settled or `time.monotonic()` reaches the deadline; tell which it was."""
-        self._wake.set()
+        self._wake.put(None)
         while self._pending and not self._straight_to_disk and time.monotonic() < deadline:
             self._is_hurried = True
             time.sleep(_POLL)
@@ -90,7 +92,7 @@ class Pipeline:
     def stop(self) -> None:
         """Take no further event, and end in the background once everything is settled."""
         self._stopping = True
-        self._wake.set()
+        self._wake.put(None)
 
     def finish(self, deadline: float) -> None:
         """Settle everything until the deadline, spool the rest, and go straight to disk from then on."""
@@ -137,8 +139,7 @@ class Pipeline:
             time.sleep(_PAUSE)
 
     def _turn(self, courier: Courier) -> None:
-        self._wake.wait(self._interval)
-        self._wake.clear()
+        self._rest()
         # What watchtower holds is bounded too; the rest stays where a full memory can be spooled from.
         taken = 0
         while len(self._pending) - len(self._queue) < self._limit and (waiting := self._next()):
@@ -153,6 +154,13 @@ class Pipeline:
             self._reporter.beat(self._send_heartbeat, self._store.lag)
         self._reporter.warn(self._sender.error)
         own_traffic.mark(True)
+
+    def _rest(self) -> None:
+        """Wait until somebody wakes us, an interval at most."""
+        with suppress(queue.Empty):
+            self._wake.get(timeout=self._interval)
+            while True:  # woken twice is woken once
+                self._wake.get_nowait()
 
     def _hand_over(self, waiting: Waiting, courier: Courier) -> None:
         try:

@@ -4,6 +4,7 @@ import logging
 import logging.config
 import os
 import re
+import sys
 import threading
 import time
 import warnings
@@ -447,6 +448,28 @@ def test_exit(handler: CloudWatchHandler, endpoint: FaultEndpoint, directory: Pa
     lifecycle.finish_all()
     log()
     assert (len(endpoint.events), kept(directory)) == (2, 1)
+
+
+def test_signal_at_any_moment(site: None) -> None:
+    """A signal handler may finish a pipeline that the code it has interrupted is just about to flush or to stop."""
+    found = pipeline.Pipeline()
+    lifecycle._watched.discard(found)  # the exit of this process shall not wait for it either, if it hangs
+
+    def interrupt(*_: object) -> Any:
+        found.drain(0)
+        found.stop()
+        return interrupt
+
+    def interrupted() -> None:
+        sys.settrace(interrupt)
+        found.drain(0)
+        found.stop()
+        sys.settrace(None)
+
+    thread = threading.Thread(target=interrupted, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_pipeline_of_another_process(handler: CloudWatchHandler, monkeypatch: pytest.MonkeyPatch) -> None:
