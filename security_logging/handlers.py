@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-import time
 from logging.handlers import WatchedFileHandler
 from typing import Any, Literal
 
-_NOTICE_INTERVAL = 60  # seconds between two notices about the same broken file
+from security_logging.last_resort import LastResort
+
 # Opening a FIFO that nobody reads would wait, and a login with it: O_NONBLOCK makes that, and a full pipe, an error.
 # On a regular file it does nothing. Windows knows neither flag.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -35,9 +34,8 @@ class SecurityFileHandler(WatchedFileHandler):
         self.file_mode = file_mode
         self.failures = 0
         self._torn = False
-        self._falling_back = False
-        self._noticed = float("-inf")
         super().__init__(filename, mode="a", encoding=encoding, delay=True)
+        self._last_resort = LastResort(f"cannot write {self.baseFilename}")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record's line, or send it to standard error."""
@@ -46,7 +44,8 @@ class SecurityFileHandler(WatchedFileHandler):
             line = self.format(record)
             self._write(line)
         except Exception as error:  # noqa: BLE001 (a login must not fail for want of disk space)
-            self._fall_back(line or _message(record), error)
+            self.failures += 1
+            self._last_resort.write([line or _message(record)], error)
 
     def reopenIfNeeded(self) -> None:  # noqa: N802 (the standard library's name)
         """Open the file, unless it is open, still has its name and is still ours."""
@@ -99,22 +98,6 @@ class SecurityFileHandler(WatchedFileHandler):
         self._torn = written != len(data)
         if self._torn:
             raise OSError(f"only {written} of {len(data)} bytes were written")
-
-    def _fall_back(self, line: str, error: Exception) -> None:
-        self.failures += 1
-        if self._falling_back:  # standard error leads back to us: Celery makes records of what is written to it
-            return
-        self._falling_back = True
-        try:
-            if time.monotonic() - self._noticed > _NOTICE_INTERVAL:
-                self._noticed = time.monotonic()
-                sys.stderr.write(f"security_logging: cannot write {self.baseFilename}: {error!r}; lines follow here\n")
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
-        except Exception:  # noqa: BLE001 (standard error is closed or None: there is no place left)
-            self._noticed = float("-inf")
-        finally:
-            self._falling_back = False
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
-import time
 from typing import Protocol
 
+from security_logging.last_resort import LastResort
 from security_logging.records import message_of, visible
-
-_NOTICE_INTERVAL = 60  # seconds between two notices about the same server
 
 
 class Sender(Protocol):
@@ -42,7 +39,7 @@ class SenderHandler(logging.Handler):
         self.failures = 0
         self.server = name
         self._sender = sender
-        self._noticed = float("-inf")
+        self._last_resort = LastResort(f"cannot send to {name}")
 
     @property
     def waiting(self) -> int:
@@ -72,14 +69,7 @@ class SenderHandler(logging.Handler):
     def fall_back(self, lines: list[str], error: Exception) -> None:
         """Write lines that cannot be sent to standard error, with the reason once a minute."""
         self.failures += len(lines)
-        try:
-            if time.monotonic() - self._noticed > _NOTICE_INTERVAL:
-                self._noticed = time.monotonic()
-                sys.stderr.write(f"security_logging: cannot send to {self.server}: {error!r}; lines follow here\n")
-            sys.stderr.write("".join(f"{line}\n" for line in lines))
-            sys.stderr.flush()
-        except Exception:  # noqa: BLE001 (standard error is closed or None: there is no place left)
-            self._noticed = float("-inf")
+        self._last_resort.write(lines, error)
 
     def _line(self, record: logging.LogRecord) -> str:
         try:

@@ -32,13 +32,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "record_context": ({"fields", "records"}, set()),
     "formatters": (VOCABULARY | {"ecs", "line_format", "record_context", "records"}, set()),
     "text_formats": ({"record_context", "records"}, set()),
-    "handlers": (set(), set()),
+    "last_resort": (set(), set()),
+    "handlers": ({"last_resort"}, set()),
     # Ways to a log server; each opens its socket when the first record comes.
     "reports": (set(), set()),
     "lifecycle": ({"reports"}, set()),
     "datagrams": (set(), set()),
     "stream_queue": ({"lifecycle"}, set()),
-    "senders": ({"records"}, set()),
+    "senders": ({"last_resort", "records"}, set()),
     "syslog": (
         VOCABULARY | {"datagrams", "formatters", "line_format", "record_context", "records", "senders", "stream_queue"},
         set(),

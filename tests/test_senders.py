@@ -63,6 +63,30 @@ def test_no_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert handler.failures == 1
 
 
+class MadeRecordsOf:
+    """Standard error as Celery has it: each line that is written to it becomes a record."""
+
+    def __init__(self, *handlers: logging.Handler) -> None:
+        self.handlers = handlers
+        self.texts: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.texts.append(text)
+        for handler in self.handlers if len(self.texts) < 10 else ():
+            handler.handle(record(text))
+
+    def flush(self) -> None: ...
+
+
+def test_standard_error_that_leads_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where standard error leads back to handlers that cannot send, they do not run in circles."""
+    first, second = Plain("first", Broken()), Plain("second", Broken())
+    stderr = MadeRecordsOf(first, second)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    first.emit(record("a"))
+    assert (stderr.texts[1:], first.failures, second.failures) == (["a\n"], 3, 2)
+
+
 def test_base() -> None:
     """How a record is written is for each handler to say."""
     with pytest.raises(NotImplementedError):
