@@ -20,9 +20,9 @@ class SecurityFileHandler(WatchedFileHandler):
 
     The file is opened at the first record, created with mode 0640, and opened again when logrotate has renamed it or
     somebody has closed it. A line that cannot be written - directory missing, disk full, permission denied, pipe full
-    - goes to standard error instead, where systemd or Docker keep it; `failures` counts such lines. `emit` raises
-    nothing: a login must not fail for want of disk space. What `encoding` does not have is written with a backslash;
-    the security log is ASCII.
+    - goes to standard error instead, where systemd or Docker keep it, unless that is full too; `failures` counts such
+    lines. `emit` raises nothing: a login must not fail for want of disk space. What `encoding` does not have is written
+    with a backslash; the security log is ASCII.
     """
 
     stream: Any  # a raw file, or None while there is none

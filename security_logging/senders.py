@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from security_logging.last_resort import LastResort
+from security_logging.last_resort import PATIENCE, LastResort
 from security_logging.records import message_of, visible
 
 
@@ -66,10 +66,10 @@ class SenderHandler(logging.Handler):
         self._sender.close()
         super().close()
 
-    def fall_back(self, lines: list[str], error: Exception) -> None:
-        """Write lines that cannot be sent to standard error, with the reason once a minute."""
+    def fall_back(self, lines: list[str], error: Exception, patience: float = PATIENCE) -> None:
+        """Write lines that cannot be sent to standard error, with the reason once a minute; see LastResort.write."""
         self.failures += len(lines)
-        self._last_resort.write(lines, error)
+        self._last_resort.write(lines, error, patience)
 
     def _line(self, record: logging.LogRecord) -> str:
         try:

@@ -17,6 +17,7 @@ from security_logging import record_context
 from security_logging.datagrams import Datagrams
 from security_logging.fields import UNKNOWN
 from security_logging.formatters import SecurityLineFormatter, event_of
+from security_logging.last_resort import LAST_PATIENCE
 from security_logging.line_format import IDENT
 from security_logging.records import time_of, visible
 from security_logging.senders import Sender, SenderHandler
@@ -144,7 +145,8 @@ class SyslogHandler(SenderHandler):
         return StreamQueue(partial(_connect, where), self._give_back)
 
     def _give_back(self, messages: list[bytes]) -> None:
-        self.fall_back([message.decode("ascii") for message in messages], OSError("the process ends"))
+        lines = [message.decode("ascii") for message in messages]
+        self.fall_back(lines, OSError("the process ends"), LAST_PATIENCE)
 
 
 def _connect(where: SyslogAddress) -> socket.socket:

@@ -41,7 +41,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "stream_queue": ({"lifecycle"}, set()),
     "senders": ({"last_resort", "records"}, set()),
     "syslog": (
-        VOCABULARY | {"datagrams", "formatters", "line_format", "record_context", "records", "senders", "stream_queue"},
+        VOCABULARY
+        | {"datagrams", "formatters", "last_resort", "line_format", "record_context", "records", "senders"}
+        | {"stream_queue"},
         set(),
     ),
     "journald": (

@@ -386,6 +386,29 @@ def test_notice_when_standard_error_is_back(
     assert capsys.readouterr().err.startswith("security_logging: cannot write /dev/full")
 
 
+_NOBODY_READS = """
+handler = SecurityFileHandler("/dev/full")
+for number in range(1000):
+    write(handler, f"{number:04} ".ljust(200, "x"))
+print(handler.failures)
+"""
+
+
+def test_standard_error_that_nobody_reads() -> None:
+    """Where standard error is full as well, a login does not wait for it; what it did take are whole lines."""
+    reader, writer = os.pipe()
+    try:
+        command = [sys.executable, "-c", _START + _NOBODY_READS]
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=writer, text=True, timeout=60, check=True)
+        taken = os.read(reader, 1_000_000).decode()
+    finally:
+        os.close(reader)
+        os.close(writer)
+    lines = taken.splitlines()[1:]
+    assert (run.stdout, lines) == ("1000\n", [f"{number:04} ".ljust(200, "x") for number in range(len(lines))])
+    assert taken.endswith("x\n")
+
+
 class _MadeRecordsOf:
     """Standard error as Celery has it: each line that is written to it becomes a record."""
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import rfc5424
 from log_records import EVENT, event_record, failed, record
+from security_logging.last_resort import LAST_PATIENCE, LastResort
 from security_logging.line_format import render_message
 from security_logging.syslog import FACILITIES, SyslogAddress, SyslogFormatter, SyslogHandler, parse_address
 from security_logging.text_formats import TextFormatter
@@ -234,6 +235,19 @@ def test_lost_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         *(2, True),
         [True, True],
     )
+
+
+def test_patience_at_the_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for an absent server when the process ends may fill standard error faster than it is read."""
+    written: list[tuple[object, ...]] = []
+    monkeypatch.setattr(LastResort, "write", lambda self, lines, error, patience: written.append((lines, patience)))
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    handler = SyslogHandler(f"tcp://127.0.0.1:{port}")
+    handler.emit(record())
+    handler.close()
+    message = handler.encode(record()).decode()
+    assert written == [([message], LAST_PATIENCE)]
 
 
 def test_foreign_formatter() -> None:
