@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import ssl
 import threading
@@ -68,7 +69,7 @@ class StreamQueue:
             self._start()
         self._queue.append(message)
         self.counts.accepted += 1
-        self._wake.set()
+        self._ring()
 
     def flush(self) -> None:
         """Wait until everything is sent, no longer than the deadline of an exit, nor for a server that is away."""
@@ -87,7 +88,7 @@ class StreamQueue:
             return
         self._drain(deadline)
         self._finished = True
-        self._wake.set()
+        self._ring()
         rest = list(self._queue)
         self._queue.clear()
         self.counts.lost += len(rest)
@@ -105,7 +106,8 @@ class StreamQueue:
         self.pid = os.getpid()
         self.counts = Counts()
         self._queue: deque[bytes] = deque()
-        self._wake = threading.Event()
+        # Not an Event: its set() holds a lock, which the signal handler of the same thread would wait for for ever.
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
         self._finished = False
@@ -124,14 +126,19 @@ class StreamQueue:
         if self._pause:
             deadline = min(deadline, time.monotonic() + 0.1)  # the server is away: one short chance, no long wait
         while self._queue and self._thread is not None and time.monotonic() < deadline:
-            self._wake.set()
+            self._ring()
             time.sleep(_POLL)
+
+    def _ring(self) -> None:
+        """Wake the thread. A signal handler may do so while the thread that it interrupts is doing it."""
+        if self._bell.empty():
+            self._bell.put(None)
 
     def _run(self) -> None:
         retry_at = 0.0
         while self._is_mine() and not (self._finished and not self._queue):
-            self._wake.wait(self._pause or 1.0)
-            self._wake.clear()
+            with suppress(queue.Empty):
+                self._bell.get(timeout=self._pause or 1.0)
             if self._queue and time.monotonic() >= retry_at:
                 retry_at = time.monotonic() + self._attempt()
             elif self._queue:

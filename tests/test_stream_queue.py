@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from security_logging import lifecycle, stream_queue
 from security_logging.stream_queue import StreamQueue
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 
 class Server:
@@ -208,6 +214,40 @@ def in_child(work: Callable[[], None]) -> int:
             os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def interrupted(work: Callable[[], None], interruption: Callable[[], None]) -> None:
+    """Do the work in this thread, and the interruption before each line of it, as a signal handler may run."""
+
+    def interrupt(frame: FrameType, event: str, argument: object) -> TraceFunction:
+        interruption()
+        return interrupt
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+
+
+def test_signal_at_any_line(queue: StreamQueue, server: Server) -> None:
+    """A signal handler that logs, or ends the process, may come while a message is being queued."""
+
+    def from_the_handler() -> None:
+        queue.send(b"x")
+        queue.flush()
+
+    queue.send(b"x")
+    work = threading.Thread(target=interrupted, args=(lambda: queue.send(b"x"), from_the_handler), daemon=True)
+    work.start()
+    work.join(10)
+    accepted = queue.counts.accepted
+    try:
+        assert (work.is_alive(), accepted > 5) == (False, True)
+        assert wait_until(lambda: len(server.received) == accepted)
+    finally:
+        queue.forget()  # a lock that nobody releases would keep pytest from ending
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
