@@ -119,7 +119,7 @@ class RateLimitFilter(logging.Filter):
         """Take how many records pass and the length of the window in seconds."""
         super().__init__()
         self._limit, self._window, self._clock = limit, window, clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log while the thread that it interrupts holds it
         self._seen: dict[tuple[str, int, str], list[float]] = {}  # when the window began, how many there were
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -212,3 +213,21 @@ def test_memory_of_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     clock.now = 60.0
     late = [limit.filter(record(text)) for text in "cc"]
     assert (early, late, len(limit._seen)) == ([True] * 4, [True, False], 1)
+
+
+def test_signal_while_counting() -> None:
+    """A signal handler that logs while a record is being counted is neither waited for nor kept from logging."""
+    clock = Clock()
+    limit = RateLimitFilter(1, 60, clock)
+    kept: list[bool] = []
+
+    def interrupted_clock() -> float:
+        limit._clock = clock
+        kept.append(limit.filter(record("from the signal handler")))
+        return clock()
+
+    limit._clock = interrupted_clock
+    counting = threading.Thread(target=lambda: kept.append(limit.filter(record())), daemon=True)
+    counting.start()
+    counting.join(10)
+    assert kept == [True, True]
