@@ -71,11 +71,11 @@ class Flood:
             return due
 
     def _take(self) -> list[SecurityEvent]:
-        folded = [_with_count(key, event, count) for key, (event, count) in self._folded.items()]
+        # Exchanged, not cleared: a signal handler that logs just then would fold into what is lost.
+        folded, self._folded = self._folded, {}
         self._began = self._clock()
-        self._seen.clear()
-        self._folded.clear()
-        return folded
+        self._seen = Counter()
+        return [_with_count(key, event, count) for key, (event, count) in folded.items()]
 
     def _key_above_the_rate(self, event: SecurityEvent) -> Key | None:
         """Count the event; return under which key it is to be folded, None when it is to be written."""

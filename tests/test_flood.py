@@ -77,6 +77,21 @@ def test_window_ends(control: Flood, clock: Clock) -> None:
     assert counts(control.fold(probe())) == [2, 1]
 
 
+def test_event_while_a_window_ends(control: Flood, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a signal handler logs while the lines with a count are being made is not lost."""
+    written(control, [probe() for _ in range(12)])
+    make, told = flood._with_count, list[SecurityEvent]()
+
+    def interrupted(*arguments: Any) -> SecurityEvent:
+        told.extend(control.fold(probe()))
+        return make(*arguments)
+
+    monkeypatch.setattr(flood, "_with_count", interrupted)
+    ended = control.take()
+    monkeypatch.undo()
+    assert counts([*ended, *told, *control.take()]) == [2, 1]
+
+
 def test_window_ends_with_any_event(control: Flood, clock: Clock) -> None:
     """A failed login brings it too, and stands behind it."""
     written(control, [probe() for _ in range(12)])
