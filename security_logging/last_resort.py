@@ -15,6 +15,7 @@ LAST_PATIENCE = 1.0  # seconds, the same for what is written when the process en
 _TRUCE = 1.0  # seconds in which a login does not wait again for a pipe that stayed full
 _NOTICE_INTERVAL = 60  # seconds between two notices about the same failure
 _AT_ONCE = getattr(select, "PIPE_BUF", 0)  # bytes that a pipe with room takes; 0 on Windows, where only sockets tell
+_MOST = 1024  # descriptors that select can ask about (FD_SETSIZE)
 _writing: ContextVar[bool] = ContextVar("security_logging_last_resort", default=False)
 
 
@@ -78,7 +79,7 @@ def _descriptor() -> int | None:
         number = sys.stderr.fileno()
     except Exception:  # noqa: BLE001 (anything may stand in for standard error)
         return None
-    return number if _AT_ONCE and isinstance(number, int) else None
+    return number if _AT_ONCE and isinstance(number, int) and number < _MOST else None
 
 
 def _put_into_stream(text: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import resource
 import select
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,18 @@ def test_notice_once_a_minute(capsys: pytest.CaptureFixture[str], monkeypatch: p
         resort.write(["hello"], ERROR)
     notice = "security_logging: cannot write x: OSError('full'); lines follow here\n"
     assert capsys.readouterr().err == f"{notice}hello\nhello\n{notice}hello\n"
+
+
+def test_descriptor_beyond_select(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process with more files open than select can ask about keeps the line all the same."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    path = tmp_path / "errors"
+    with path.open("w") as file, open(fcntl.fcntl(file.fileno(), fcntl.F_DUPFD, 1024), "w", encoding="utf-8") as far:
+        monkeypatch.setattr(sys, "stderr", far)
+        LastResort("x").write(["hello"], ERROR)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert path.read_text("utf-8").endswith("\nhello\n")
 
 
 class TwoAtOnce:
