@@ -15,6 +15,7 @@ import pytest
 
 from security_logging import lifecycle, stream_queue
 from security_logging.stream_queue import StreamQueue
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -97,14 +98,6 @@ def queue(server: Server, given_back: list[bytes]) -> Iterator[StreamQueue]:
 def refused() -> socket.socket:
     """Fail as a server does that is down."""
     raise ConnectionRefusedError
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    """Wait until the condition holds, and tell whether it does."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_nothing_is_started_before_the_first_message(server: Server) -> None:

@@ -6,15 +6,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from security_logging.line_format import parse
+from waiting import status_of, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -37,12 +34,13 @@ def test_folded_lines(name: str, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    site = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", *(part.format(port=port) for part in SERVERS[name])]
     with (tmp_path / "output.txt").open("wb") as output:
         process = subprocess.Popen(command, env=_environment(tmp_path), stdout=output, stderr=output, cwd=tmp_path)
     try:
-        assert _wait_until(lambda: _status(port, "/missing") == 404), (tmp_path / "output.txt").read_text()
-        statuses = [_status(port, "/.env") for _ in range(PROBES)]
+        assert wait_until(lambda: status_of(f"{site}/missing") == 404, SECONDS), (tmp_path / "output.txt").read_text()
+        statuses = [status_of(f"{site}/.env") for _ in range(PROBES)]
         process.terminate()
         process.wait(SECONDS)
     finally:
@@ -60,25 +58,6 @@ def _environment(directory: Path) -> dict[str, str]:
         "TEST_DIRECTORY": str(directory),
         "TEST_SETTINGS": "",
     }
-
-
-def _status(port: int, path: str) -> int:
-    """Return the status of the page, 0 while nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-    except OSError:
-        return 0
-
-
-def _wait_until(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 def _told(log: Path) -> int:

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from log_records import EVENT, event_record, failed, record
 from requires import require, require_network_namespaces, require_program, require_root
 from security_logging.line_format import render_message
 from security_logging.syslog import SyslogHandler
+from waiting import wait_until
 
 pytestmark = [pytest.mark.end_to_end]
 
@@ -33,14 +33,6 @@ input(type="imudp" address="127.0.0.1" port="{port}")
 template(name="all" type="list") {{ property(name="jsonmesg") constant(value="\\n") }}
 action(type="omfile" file="{directory}/all.json" template="all")
 """
-
-
-def wait_until(condition: Any, seconds: float = 10) -> bool:
-    """Wait until the condition holds, and tell whether it does."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return bool(condition())
 
 
 def shipped(directory: Path, port: int) -> str:

@@ -14,9 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +25,7 @@ import pytest
 import profile_combinations as combinations
 from log_sinks import Found, Sinks, sinks
 from profile_combinations import Combination
+from waiting import status_of, wait_until
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
@@ -68,26 +66,6 @@ def environment(directory: Path, ends: Sinks, profiles: list[str], **options: An
     }
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20, every: float = 0.05) -> bool:
-    """Wait until the condition holds, and tell whether it does."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(every)
-    return condition()
-
-
-def get(url: str) -> int:
-    """Return the status of the page, 0 while nobody answers."""
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (our own site)
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-    except OSError:
-        return 0
-
-
 @contextmanager
 def running(command: list[str], variables: dict[str, str], log: Path, *, gently: bool = True) -> Iterator[None]:
     """Run a module of Python's until the block ends, then stop it as systemd does, or kill it with its children."""
@@ -113,9 +91,9 @@ def drive(server: str, variables: dict[str, str], log: Path, wanted: Wanted) -> 
     base = f"http://127.0.0.1:{port}"
     words = [part.format(port=port, config="python:profile_site.gunicorn_conf") for part in SERVERS[server]]
     with running(words, variables, log):
-        assert wait_until(lambda: get(f"{base}/healthz") == 200), log.read_text()
+        assert wait_until(lambda: status_of(f"{base}/healthz") == 200), log.read_text()
         for number in range(REQUESTS):
-            statuses = [get(f"{base}/{page}") for page in (f"speak/{number}", f"missing-{number}", "healthz")]
+            statuses = [status_of(f"{base}/{page}") for page in (f"speak/{number}", f"missing-{number}", "healthz")]
             assert statuses == [200, 404, 200], log.read_text()
         wait_until(lambda: have_all(wanted), every=0.2)
 
