@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
-PATIENCE = 0.02  # seconds for which a full socket is waited for
-_TRUCE = 1.0  # seconds in which a socket that stayed full is not waited for again
+from security_logging.patience import Patience
 
 Address = str | tuple[str, int]
 
@@ -24,8 +22,7 @@ class Datagrams:
     def __init__(self, address: Address, clock: Callable[[], float] = time.monotonic) -> None:
         """Take a path, or an IP address with a port; nothing is looked up, since that could take seconds."""
         self._address = address
-        self._clock = clock
-        self._impatient_until = float("-inf")
+        self._patience = Patience(clock)
         self._socket: socket.socket | None = None
 
     def send(self, data: bytes) -> None:
@@ -33,7 +30,7 @@ class Datagrams:
         try:
             self._send(data)
         except BlockingIOError:
-            if not self._has_room():
+            if self._socket is None or not self._patience.has_room(self._socket):
                 raise
             self._send(data)
         except OSError:  # the server was restarted: the old connection leads nowhere
@@ -70,15 +67,6 @@ class Datagrams:
             opened.close()
             raise
         return opened
-
-    def _has_room(self) -> bool:
-        now = self._clock()
-        if self._socket is None or now < self._impatient_until:
-            return False
-        if select.select([], [self._socket], [], PATIENCE)[1]:
-            return True
-        self._impatient_until = now + _TRUCE
-        return False
 
 
 def _family(host: str) -> socket.AddressFamily:

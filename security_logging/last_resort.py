@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 
-PATIENCE = 0.02  # seconds for which a login waits until standard error, a full pipe perhaps, has room
-LAST_PATIENCE = 1.0  # seconds, the same for what is written when the process ends
-_TRUCE = 1.0  # seconds in which a login does not wait again for a pipe that stayed full
+from security_logging.patience import PATIENCE, Patience
+
 _NOTICE_INTERVAL = 60  # seconds between two notices about the same failure
 _AT_ONCE = getattr(select, "PIPE_BUF", 0)  # bytes that a pipe with room takes; 0 on Windows, where only sockets tell
-_MOST = 1024  # descriptors that select can ask about (FD_SETSIZE)
 _writing: ContextVar[bool] = ContextVar("security_logging_last_resort", default=False)
 
 
@@ -30,7 +28,8 @@ class LastResort:
     def __init__(self, failure: str) -> None:
         """Take what to call the failure that leads here, e.g. "cannot write /var/log/x"."""
         self._failure = failure
-        self._noticed = self._impatient_until = float("-inf")
+        self._noticed = float("-inf")
+        self._patience = Patience()
         self._torn = False
 
     def write(self, lines: Sequence[str], error: Exception, patience: float = PATIENCE) -> None:
@@ -60,17 +59,10 @@ class LastResort:
         # A torn line is ended first: what stood behind it would be no line.
         rest = b"\n" * self._torn + text.encode(encoding, "backslashreplace")
         while rest:
-            self._wait_for_room(descriptor, patience)
+            if not self._patience.has_room(descriptor, patience):
+                raise BlockingIOError
             rest = rest[os.write(descriptor, rest[:_AT_ONCE]) :]
             self._torn = bool(rest)
-
-    def _wait_for_room(self, descriptor: int, patience: float) -> None:
-        if patience <= PATIENCE and time.monotonic() < self._impatient_until:
-            patience = 0
-        if not select.select([], [descriptor], [], patience)[1]:
-            if patience:
-                self._impatient_until = time.monotonic() + _TRUCE
-            raise BlockingIOError
 
 
 def _descriptor() -> int | None:
@@ -79,7 +71,7 @@ def _descriptor() -> int | None:
         number = sys.stderr.fileno()
     except Exception:  # noqa: BLE001 (anything may stand in for standard error)
         return None
-    return number if _AT_ONCE and isinstance(number, int) and number < _MOST else None
+    return number if _AT_ONCE and isinstance(number, int) else None
 
 
 def _put_into_stream(text: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from security_logging.last_resort import PATIENCE, LastResort
+from security_logging.last_resort import LastResort
+from security_logging.patience import PATIENCE
 from security_logging.records import message_of, visible
 
 

@@ -17,8 +17,8 @@ from security_logging import record_context
 from security_logging.datagrams import Datagrams
 from security_logging.fields import UNKNOWN
 from security_logging.formatters import SecurityLineFormatter, event_of
-from security_logging.last_resort import LAST_PATIENCE
 from security_logging.line_format import IDENT
+from security_logging.patience import LAST_PATIENCE
 from security_logging.records import time_of, visible
 from security_logging.senders import Sender, SenderHandler
 from security_logging.stream_queue import SEND_TIMEOUT, StreamQueue

@@ -32,17 +32,18 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "record_context": ({"fields", "records"}, set()),
     "formatters": (VOCABULARY | {"ecs", "line_format", "record_context", "records"}, set()),
     "text_formats": ({"record_context", "records"}, set()),
-    "last_resort": (set(), set()),
+    "patience": (set(), set()),
+    "last_resort": ({"patience"}, set()),
     "handlers": ({"last_resort"}, set()),
     # Ways to a log server; each opens its socket when the first record comes.
     "reports": (set(), set()),
     "lifecycle": ({"reports"}, set()),
-    "datagrams": (set(), set()),
+    "datagrams": ({"patience"}, set()),
     "stream_queue": ({"lifecycle"}, set()),
-    "senders": ({"last_resort", "records"}, set()),
+    "senders": ({"last_resort", "patience", "records"}, set()),
     "syslog": (
         VOCABULARY
-        | {"datagrams", "formatters", "last_resort", "line_format", "record_context", "records", "senders"}
+        | {"datagrams", "formatters", "line_format", "patience", "record_context", "records", "senders"}
         | {"stream_queue"},
         set(),
     ),

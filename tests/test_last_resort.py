@@ -7,6 +7,7 @@ import io
 import os
 import resource
 import select
+import selectors
 import sys
 import threading
 import time
@@ -17,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from security_logging import last_resort
-from security_logging.last_resort import LAST_PATIENCE, PATIENCE, LastResort
+from security_logging.last_resort import LastResort
+from security_logging.patience import LAST_PATIENCE, PATIENCE
 
 ERROR = OSError("full")
 
@@ -159,11 +161,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return for how many seconds a pipe that stays full was waited for, each time."""
     waited: list[float] = []
 
-    def ask(readable: object, writable: object, failed: object, seconds: float) -> tuple[list[int], ...]:
+    def ask(self: object, seconds: float) -> list[object]:
         waited.append(seconds)
-        return [], [], []
+        return []
 
-    monkeypatch.setattr(select, "select", ask)
+    monkeypatch.setattr(selectors.PollSelector, "select", ask)
     return waited
 
 
@@ -171,7 +173,7 @@ def test_truce(asked: list[float], resort: LastResort, monkeypatch: pytest.Monke
     """A pipe that stayed full is not waited for again for a second, so that a flood of logins is not slowed down."""
     with piped():
         now = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: now)
+        monkeypatch.setattr(resort._patience, "_clock", lambda: now)
         for seconds in (0.0, 0.9, 0.2):
             now += seconds
             resort.write(["a"], ERROR)

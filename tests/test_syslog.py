@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import rfc5424
 from log_records import EVENT, event_record, failed, record
-from security_logging.last_resort import LAST_PATIENCE, LastResort
+from security_logging.last_resort import LastResort
 from security_logging.line_format import render_message
+from security_logging.patience import LAST_PATIENCE
 from security_logging.syslog import FACILITIES, SyslogAddress, SyslogFormatter, SyslogHandler, parse_address
 from security_logging.text_formats import TextFormatter
 
