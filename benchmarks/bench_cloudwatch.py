@@ -65,7 +65,7 @@ django.setup()
 from pathlib import Path
 from django.conf import settings
 from security_logging.cloudwatch.batches import batches
-from security_logging.cloudwatch.documents import log_events
+from security_logging.cloudwatch.shipping.documents import log_events
 import boto3
 keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
 client = boto3.client("logs", endpoint_url=settings.SECURITY_LOGGING_CLOUDWATCH_ENDPOINT_URL, **keys)

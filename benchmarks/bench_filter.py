@@ -14,9 +14,10 @@ from typing import Any
 
 from benchmarks.table import Table, spread
 from scripts.samples import sample
-from security_logging import ecs, line_format
-from security_logging.event_types import LOGIN_FAILED, PROBE
-from security_logging.events import MODES, SecurityEvent
+from security_logging.events import ecs
+from security_logging.events import line as line_format
+from security_logging.events.event import MODES, SecurityEvent
+from security_logging.events.types import LOGIN_FAILED, PROBE
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"

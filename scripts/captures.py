@@ -12,10 +12,10 @@ from logging.config import DictConfigurator
 from types import TracebackType
 
 from scripts.samples import sample
-from security_logging import events
-from security_logging.formatters import ConsoleFormatter, ECSFormatter
-from security_logging.line_format import render_message
-from security_logging.text_formats import TEXT_FORMATS
+from security_logging.events import event as events
+from security_logging.events.line import render_message
+from security_logging.formatters.security import ConsoleFormatter, ECSFormatter
+from security_logging.formatters.text import TEXT_FORMATS
 
 _MOMENT = events.get("login")
 _START = sample(_MOMENT).time

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from security_logging import ecs, line_format
-from security_logging.event_types import EventType
-from security_logging.events import MODES, SecurityEvent, counted, event_types, get
+from security_logging.events import ecs
+from security_logging.events import line as line_format
+from security_logging.events.event import MODES, SecurityEvent, counted, event_types, get
+from security_logging.events.types import EventType
 
 TIME = datetime(2026, 8, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)
 LOCAL_TIME = "2026-08-01T14:00:00"  # the harness lives in Central European summer time

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the sources of this checkout, whatever is installed
 
 from scripts import captures, fail2ban_samples, flow_table, tables  # noqa: E402
-from security_logging.fail2ban import render, report  # noqa: E402
+from security_logging.fail2ban.files import render, report  # noqa: E402
 
 FILES: dict[str, Callable[[], str]] = {
     "fail2ban/filter.d/django-security.conf": render.render_filter,

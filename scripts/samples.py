@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from security_logging.event_types import EventType
-from security_logging.events import SecurityEvent, make_event
+from security_logging.events.event import SecurityEvent, make_event
+from security_logging.events.types import EventType
 
 _TIME = datetime(2026, 8, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)
 _CLIENT: dict[str, object] = {"ip": "203.0.113.7", "net": "203.0.113.7"}

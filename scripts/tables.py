@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 
 from scripts.samples import sample
-from security_logging import conf, line_format
-from security_logging.event_types import EventType
-from security_logging.events import MODES, event_types
-from security_logging.fields import FIELDS, HEAD
+from security_logging import conf
+from security_logging.events import line as line_format
+from security_logging.events.event import MODES, event_types
+from security_logging.events.fields import FIELDS, HEAD
+from security_logging.events.types import EventType
 
 _INTRODUCTION = """\
-This page is generated from `security_logging/event_types.py` and `security_logging/fields.py`.
+This page is generated from `security_logging/events/types.py` and `security_logging/events/fields.py`.
 
 When each happens: [flows.md](flows.md) has every request that leaves a line, with the reason in it.
 [integrations.md](integrations.md) has those of other packages, [accounts.md](accounts.md) the changes of accounts.
@@ -52,7 +53,7 @@ def settings() -> str:
 
 def checks() -> str:
     """Return the table of system checks, with those that only a project with CloudWatch has."""
-    from security_logging.checks import DECLARED, Declared
+    from security_logging.checks.registry import DECLARED, Declared
     from security_logging.cloudwatch.checks import DECLARED as CLOUDWATCH
 
     found = [*DECLARED, *(Declared(number, meaning) for number, meaning in CLOUDWATCH.items())]
@@ -62,7 +63,7 @@ def checks() -> str:
 
 def fail2ban_problems() -> str:
     """Return the table of what `security_fail2ban check` may find, in its own words."""
-    from security_logging.fail2ban.problems import KINDS
+    from security_logging.fail2ban.checking.kinds import KINDS
 
     def said(text: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda match: match[1].upper(), text).replace("{{", "{").replace("}}", "}")

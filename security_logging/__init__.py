@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from security_logging.event_types import EventType
-    from security_logging.events import SecurityEvent
-    from security_logging.events import register as register_event_type
+    from security_logging.events.event import SecurityEvent
+    from security_logging.events.event import register as register_event_type
+    from security_logging.events.types import EventType
     from security_logging.logger import log_event
     from security_logging.signals import security_event
 
@@ -17,10 +17,10 @@ __version__ = "0.1.0.dev0"
 
 # Loaded when first asked for (PEP 562): settings.py imports from this package before Django is ready.
 _HOMES = {
-    "EventType": ("security_logging.event_types", "EventType"),
-    "SecurityEvent": ("security_logging.events", "SecurityEvent"),
+    "EventType": ("security_logging.events.types", "EventType"),
+    "SecurityEvent": ("security_logging.events.event", "SecurityEvent"),
     "log_event": ("security_logging.logger", "log_event"),
-    "register_event_type": ("security_logging.events", "register"),
+    "register_event_type": ("security_logging.events.event", "register"),
     "security_event": ("security_logging.signals", "security_event"),
 }
 

@@ -14,18 +14,10 @@ class SecurityLoggingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and connect the receivers, once Django knows its apps."""
-        from security_logging import (
-            accounts,
-            admin_log,
-            checks,
-            django_records,
-            integrations,
-            logger,
-            privileges,
-            receivers,
-            startup,
-        )
+        from security_logging import integrations, logger
+        from security_logging.checks import registry
+        from security_logging.watchers import admin_log, django_loggers, logins, permissions, startup, users
 
-        checks.register()
-        for watcher in (logger, integrations, receivers, django_records, accounts, privileges, admin_log, startup):
+        registry.register()
+        for watcher in (logger, integrations, logins, django_loggers, users, permissions, admin_log, startup):
             watcher.connect()

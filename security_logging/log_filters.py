@@ -12,11 +12,11 @@ from functools import lru_cache
 
 from django.utils.module_loading import import_string
 
-from security_logging.context import current_request
-from security_logging.records import text_of
-from security_logging.reports import attempt
-from security_logging.request_id import request_id_of
-from security_logging.streams import HEALTH_PATHS
+from security_logging.formatters.records import text_of
+from security_logging.internal.errors import attempt
+from security_logging.logging_config.streams import HEALTH_PATHS
+from security_logging.request.current import current_request
+from security_logging.request.identifier import request_id_of
 
 # Loggers of access logs; daphne's own access log does not go through logging, its runserver's does.
 ACCESS_LOGGERS = frozenset({"gunicorn.access", "uvicorn.access", "django.server", "django.channels.server"})

@@ -11,15 +11,17 @@ from typing import cast
 
 from django.http import HttpRequest
 
-from security_logging import events, lifecycle, line_format
 from security_logging.conf import conf
-from security_logging.context import current_request
-from security_logging.description import describe, given_address
-from security_logging.event_types import EventType
-from security_logging.events import SecurityEvent
-from security_logging.fields import FIELDS, normalise
-from security_logging.flood import Flood
-from security_logging.reports import attempt, report, report_misuse
+from security_logging.events import event as events
+from security_logging.events import line as line_format
+from security_logging.events.event import SecurityEvent
+from security_logging.events.fields import FIELDS, normalise
+from security_logging.events.types import EventType
+from security_logging.internal import process as lifecycle
+from security_logging.internal.errors import attempt, report, report_misuse
+from security_logging.internal.flood import Flood
+from security_logging.request.current import current_request
+from security_logging.request.description import describe, given_address
 from security_logging.signals import security_event
 
 flood_control = Flood()

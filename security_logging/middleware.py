@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
-from security_logging import context, django_records
 from security_logging.conf import conf
-from security_logging.forwarding import ForwardingWatch
-from security_logging.reports import attempt
-from security_logging.request_id import request_id_of
-from security_logging.unsignalled import log_unsignalled, may_be_unsignalled
+from security_logging.internal.errors import attempt
+from security_logging.request import current
+from security_logging.request.identifier import request_id_of
+from security_logging.watchers import django_loggers
+from security_logging.watchers.forwarding import ForwardingWatch
+from security_logging.watchers.responses import log_unsignalled, may_be_unsignalled
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -38,7 +39,7 @@ class SecurityLoggingMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         self.id_header = conf.REQUEST_ID_RESPONSE_HEADER  # once, like MIDDLEWARE: each page would pay for it
         self.forwarding = ForwardingWatch()
-        django_records.connect()
+        django_loggers.connect()
         if self.is_async:
             markcoroutinefunction(self)
 
@@ -46,22 +47,22 @@ class SecurityLoggingMiddleware:
         """Serve the request."""
         if self.is_async:
             return self._serve_async(request)
-        entered = context.enter(request)
+        entered = current.enter(request)
         try:
             response = cast("HttpResponseBase", self.get_response(request))
             self._finish(request, response)
             return response
         finally:
-            context.leave(entered)
+            current.leave(entered)
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
-        entered = context.enter(request)
+        entered = current.enter(request)
         try:
             response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
             self._finish(request, response)
             return response
         finally:
-            context.leave(entered)
+            current.leave(entered)
 
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
         attempt("middleware", _look_at, None, request, response)

@@ -7,7 +7,7 @@ LOGGING comes from SECURITY_LOGGING_PROFILE, LOG_FILE_PATH and the other variabl
 
 from __future__ import annotations
 
-from security_logging.logging_config import build_logging_from_environment
+from security_logging.logging_config.build import build_logging_from_environment
 
 __all__ = ["LOGGING"]
 

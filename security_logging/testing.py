@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from security_logging.events import SecurityEvent
+from security_logging.events.event import SecurityEvent
 from security_logging.logger import flood_control
 from security_logging.signals import security_event
 

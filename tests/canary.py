@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 
-from security_logging.formatters import ConsoleFormatter, ECSFormatter, SecurityLineFormatter
+from security_logging.formatters.security import ConsoleFormatter, ECSFormatter, SecurityLineFormatter
 
 PASSWORD, NEW_PASSWORD, TOKEN = "c4nary-password-1", "c4nary-password-2", "c4nary-token"
 BASIC = base64.b64encode(f"alice:{PASSWORD}".encode()).decode()

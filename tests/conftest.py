@@ -11,10 +11,10 @@ from django.core.checks.registry import registry
 from django.core.signals import request_started
 
 from requires import require_fail2ban
-from security_logging import startup
-from security_logging.events import SecurityEvent
+from security_logging.events.event import SecurityEvent
 from security_logging.logger import flood_control
 from security_logging.testing import capture_events
+from security_logging.watchers import startup
 
 # A loaded machine is slow now and then; that is no failure of a property.
 hypothesis.settings.register_profile("default", deadline=None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from security_logging import line_format
-from security_logging.events import SecurityEvent
+from security_logging.events import line as line_format
+from security_logging.events.event import SecurityEvent
 
 DOCS = Path(__file__).parent.parent / "docs"
 

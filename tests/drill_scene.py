@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from security_logging.drill import stand_ins
-from security_logging.drill.detector import Detector
-from security_logging.drill.entrance import Answer, Attempt
-from security_logging.drill.in_process import InProcess
-from security_logging.drill.plan import Targets, make_plan
-from security_logging.drill.results import Outcome, Result
-from security_logging.drill.scene import Scene
-from security_logging.drill.watch import Watch
 from security_logging.fail2ban.client import Client, JailStatus
-from security_logging.formatters import SecurityLineFormatter
-from security_logging.handlers import SecurityFileHandler
+from security_logging.formatters.security import SecurityLineFormatter
+from security_logging.handlers.file import SecurityFileHandler
+from security_logging.operations.drill import stand_ins
+from security_logging.operations.drill.detector import Detector
+from security_logging.operations.drill.entrance import Answer, Attempt
+from security_logging.operations.drill.in_process import InProcess
+from security_logging.operations.drill.plan import Targets, make_plan
+from security_logging.operations.drill.results import Outcome, Result
+from security_logging.operations.drill.scene import Scene
+from security_logging.operations.drill.watch import Watch
 
 LOGIN = "/admin/login/"
 PATIENT = Targets(log=10.0, detect=10.0, ban=10.0, alert=10.0)

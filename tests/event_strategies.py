@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 
 from hypothesis import strategies as st
 
-from security_logging.event_types import EventType
-from security_logging.events import SecurityEvent, event_types
-from security_logging.fields import FIELDS, Field, Kind
+from security_logging.events.event import SecurityEvent, event_types
+from security_logging.events.fields import FIELDS, Field, Kind
+from security_logging.events.types import EventType
 
 _FORGED = (
     "\n", "\r\n", "\x00", "\x1b[2J", "\u2028", "\ud800", "\udfff", "\U0001f4a5", "\x7f", '"', "\\", '\\"', " ", "-",

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from requires import require
-from security_logging.journald import JournaldHandler
+from security_logging.handlers.journald import JournaldHandler
 
 UNIT = "shop.service"
 _PROGRAM = shutil.which("systemd-journal-remote", path="/lib/systemd:/usr/lib/systemd")

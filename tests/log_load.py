@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import make_event
+from security_logging.events.event import make_event
+from security_logging.events.types import LOGIN_FAILED
 
 
 def failed_login(address: str, **fields: str) -> logging.LogRecord:

@@ -7,9 +7,9 @@ import sys
 from datetime import datetime, timezone
 from typing import Any
 
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import SecurityEvent
-from security_logging.line_format import render_message
+from security_logging.events.event import SecurityEvent
+from security_logging.events.line import render_message
+from security_logging.events.types import LOGIN_FAILED
 
 MOMENT = datetime(2026, 8, 1, 12, 0, 0, 123000, timezone.utc)
 EVENT = SecurityEvent(

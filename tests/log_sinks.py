@@ -14,8 +14,8 @@ from pathlib import Path
 import native_journal
 import rfc5424
 from cloudwatch.fault_endpoint import FaultEndpoint
-from security_logging import line_format
-from security_logging.ecs import parse_json
+from security_logging.events import line as line_format
+from security_logging.events.ecs import parse_json
 
 Found = Counter[tuple[str, str]]  # stream and mark
 MARK = re.compile(r"user-\d+|order-\d+|Not Found: /missing-\d+|GET /speak/\d+|GET /healthz")

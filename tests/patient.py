@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from security_logging.doctor import jails, probe
 from security_logging.fail2ban.client import ClientError, JailStatus
-from security_logging.fail2ban.shipped import shipped_files
-from security_logging.formatters import SecurityLineFormatter
-from security_logging.handlers import SecurityFileHandler
+from security_logging.fail2ban.files.shipped import shipped_files
+from security_logging.formatters.security import SecurityLineFormatter
+from security_logging.handlers.file import SecurityFileHandler
+from security_logging.operations.doctor import jails, probe
 
 _numbers = count()
 GIGABYTES = 50

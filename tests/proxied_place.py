@@ -16,7 +16,7 @@ from pathlib import Path
 import documented
 from fail2ban_server import PATH, short_directory, wait_for
 from network_namespaces import Network
-from security_logging.line_format import parse
+from security_logging.events.line import parse
 
 PAGE = "proxies.md"
 NGINX = """\

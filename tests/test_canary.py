@@ -14,26 +14,24 @@ from django.utils.http import urlsafe_base64_encode
 from rest_framework.authtoken.models import Token
 
 from canary import BASIC, COOKIES, HEADERS, NEW_PASSWORD, PASSWORD, QUERY, TOKEN, every_sink, leaks
-from security_logging import (
-    accounts,
+from security_logging import logger, middleware
+from security_logging.addresses import client_ip
+from security_logging.events import event as events
+from security_logging.events.event import SecurityEvent
+from security_logging.internal import errors
+from security_logging.request import path as request_path
+from security_logging.request import surface, user_names
+from security_logging.watchers import (
     admin_log,
-    attempts,
-    client_ip,
-    events,
     forwarding,
-    logger,
-    middleware,
+    login_forms,
+    logins,
+    permissions,
     prior_failures,
-    privileges,
-    receivers,
     refusals,
-    reports,
-    request_path,
     startup,
-    surface,
-    user_names,
+    users,
 )
-from security_logging.events import SecurityEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -190,13 +188,13 @@ def fail(*arguments: object, **keywords: object) -> None:
         (request_path, "match_of"),
         (events, "new_event"),
         (user_names, "protected"),
-        (receivers, "typed_name"),
+        (logins, "typed_name"),
         (User, "get_username"),
     ],
 )
 def test_failure_of_ours(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> None:
     """Our own failure is reported with its place and kind, and without what the error says."""
-    monkeypatch.setattr(reports, "_reported", {})
+    monkeypatch.setattr(errors, "_reported", {})
     with every_sink() as text, monkeypatch.context() as patch:
         patch.setattr(module, name, fail)
         ANONYMOUS["wrong password"](visitor)
@@ -212,7 +210,7 @@ def test_failure_of_ours(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, modu
         (forwarding, "has_trusted_peer"),
         (middleware, "log_unsignalled"),
         (middleware, "request_id_of"),
-        (attempts, "is_cross_site"),
+        (login_forms, "is_cross_site"),
         (refusals, "is_bait"),
         (prior_failures, "_key"),
     ],
@@ -223,7 +221,7 @@ def test_failure_in_the_middleware(
     """And for what the middleware looks at: forwarding headers, forms, records of Django, the count of failures."""
     settings.SECURITY_LOGGING_PRIOR_FAILURES_WINDOW = 60
     settings.SECURITY_LOGGING_REQUEST_ID_RESPONSE_HEADER = "X-Request-ID"
-    monkeypatch.setattr(reports, "_reported", {})
+    monkeypatch.setattr(errors, "_reported", {})
     visitor.defaults["HTTP_X_FORWARDED_FOR"] = "c4nary-address"
     with every_sink() as text, monkeypatch.context() as patch:
         patch.setattr(module, name, fail)
@@ -246,13 +244,13 @@ def test_start(settings: Any) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(accounts, "_flags"), (privileges, "_holders"), (admin_log, "_change"), (accounts, "_privileges")],
+    [(users, "_flags"), (permissions, "_holders"), (admin_log, "_change"), (users, "_privileges")],
 )
 def test_failure_while_watching_accounts(
     alice: User, admin_client: Client, monkeypatch: pytest.MonkeyPatch, module: object, name: str
 ) -> None:
     """The same holds for changes of accounts."""
-    monkeypatch.setattr(reports, "_reported", {})
+    monkeypatch.setattr(errors, "_reported", {})
     data = {"name": "editors", "permissions": ["1"]}
     with every_sink() as text, monkeypatch.context() as patch:
         patch.setattr(module, name, fail)

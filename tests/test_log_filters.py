@@ -11,8 +11,10 @@ import pytest
 from django.http import HttpRequest
 
 from log_records import event_record, record
-from security_logging import context, log_filters, reports
+from security_logging import log_filters
+from security_logging.internal import errors
 from security_logging.log_filters import ContextFilter, HealthCheckFilter, RateLimitFilter
+from security_logging.request import current
 
 
 @pytest.fixture
@@ -20,9 +22,9 @@ def request_in_progress() -> Iterator[HttpRequest]:
     """Yield a request that the middleware is serving."""
     request = HttpRequest()
     request.META["REMOTE_ADDR"] = "203.0.113.7"
-    entered = context.enter(request)
+    entered = current.enter(request)
     yield request
-    context.leave(entered)
+    current.leave(entered)
 
 
 def seen(made: logging.LogRecord, **options: Any) -> dict[str, Any]:
@@ -102,9 +104,9 @@ def test_tenant(tenant: Any) -> None:
 
 def test_failing_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hook that raises costs the tenant, and is reported."""
-    monkeypatch.setattr(reports, "_reported", {})
-    monkeypatch.setattr(reports, "internal_errors", {})
-    assert (seen(record(), tenant="no.such.hook")["tenant"], reports.internal_errors) == ("", {"tenant": 1})
+    monkeypatch.setattr(errors, "_reported", {})
+    monkeypatch.setattr(errors, "internal_errors", {})
+    assert (seen(record(), tenant="no.such.hook")["tenant"], errors.internal_errors) == ("", {"tenant": 1})
 
 
 def test_tenant_that_logs() -> None:

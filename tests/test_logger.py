@@ -17,15 +17,17 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 from rest_framework.request import Request
 
-from security_logging import lifecycle, logger, surface
-from security_logging import reports as our_reports
-from security_logging.event_types import BANNED, HEARTBEAT, LOGIN, LOGIN_FAILED, LOGOUT, PROBE, EventType
-from security_logging.events import SecurityEvent
-from security_logging.formatters import event_of
-from security_logging.line_format import render_message
+from security_logging import logger
+from security_logging.events.event import SecurityEvent
+from security_logging.events.line import render_message
+from security_logging.events.types import BANNED, HEARTBEAT, LOGIN, LOGIN_FAILED, LOGOUT, PROBE, EventType
+from security_logging.formatters.security import event_of
+from security_logging.internal import errors as our_reports
+from security_logging.internal import process as lifecycle
+from security_logging.internal.errors import attempt, report
 from security_logging.logger import events_of, log_event, plain_request
 from security_logging.middleware import SecurityLoggingMiddleware
-from security_logging.reports import attempt, report
+from security_logging.request import surface
 
 ADDRESS = "203.0.113.7"
 SECRET = "hunter2"
@@ -328,10 +330,10 @@ def test_request_that_carries_nothing(security_records: list[logging.LogRecord],
 @pytest.mark.parametrize(
     ("module", "name", "field"),
     [
-        ("client_ip", "resolve", "ip"),
-        ("surface", "match_of", "surface"),
-        ("request_path", "match_of", "path"),
-        ("request_id", "has_trusted_peer", "request_id"),
+        ("addresses.client_ip", "resolve", "ip"),
+        ("request.surface", "match_of", "surface"),
+        ("request.path", "match_of", "path"),
+        ("request.identifier", "has_trusted_peer", "request_id"),
     ],
 )
 def test_part_that_raises(

@@ -16,10 +16,10 @@ from django.test import AsyncRequestFactory, Client, RequestFactory, override_se
 from django.test.utils import CaptureQueriesContext
 
 from security_logging import middleware
-from security_logging.context import current_request
-from security_logging.events import SecurityEvent
+from security_logging.events.event import SecurityEvent
+from security_logging.internal.errors import internal_errors
 from security_logging.middleware import SecurityLoggingMiddleware
-from security_logging.reports import internal_errors
+from security_logging.request.current import current_request
 
 
 def serve(request: HttpRequest) -> HttpResponse:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from security_logging import ecs, events, line_format
-from security_logging.events import SecurityEvent
+from security_logging.events import ecs
+from security_logging.events import event as events
+from security_logging.events import line as line_format
+from security_logging.events.event import SecurityEvent
 
 START = datetime(2026, 8, 1, 12, 0, 0, tzinfo=timezone.utc)
 

@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from security_logging import line_format
-from security_logging.events import SecurityEvent
+from security_logging.events import line as line_format
+from security_logging.events.event import SecurityEvent
 
 FOREIGN_MARK = "]: log level="  # a record of another logger: one safe line, no security event
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from security_logging.cloudwatch.handler import CloudWatchHandler
+from security_logging.cloudwatch.sending.handler import CloudWatchHandler
 
 __all__ = ["CloudWatchHandler"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import watchtower
 
-from security_logging.cloudwatch import own_traffic
 from security_logging.cloudwatch.batches import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, LogEvent
+from security_logging.cloudwatch.sending import own_traffic
 from security_logging.cloudwatch.spool import Waiting
 
 Settle = Callable[[str, Sequence[LogEvent]], None]

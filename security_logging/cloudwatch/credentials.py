@@ -7,9 +7,9 @@ from typing import Any
 
 from django.conf import settings
 
-from security_logging import lifecycle
 from security_logging.cloudwatch import quick_put
 from security_logging.conf import conf
+from security_logging.internal import process as lifecycle
 
 # Django settings that many projects have, and the argument of boto3 that each stands for.
 _CREDENTIALS = {

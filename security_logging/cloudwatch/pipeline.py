@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from security_logging import lifecycle
-from security_logging.cloudwatch import names, own_traffic
+from security_logging.cloudwatch import names
 from security_logging.cloudwatch.batches import LogEvent
 from security_logging.cloudwatch.counts import Counts
 from security_logging.cloudwatch.credentials import connect
 from security_logging.cloudwatch.directory import directory
-from security_logging.cloudwatch.reporter import Reporter
 from security_logging.cloudwatch.sender import Receipt, Sender
+from security_logging.cloudwatch.sending import own_traffic
+from security_logging.cloudwatch.sending.reporter import Reporter
 from security_logging.cloudwatch.spool import Waiting
 from security_logging.cloudwatch.store import Store
 from security_logging.conf import conf
-from security_logging.reports import report
+from security_logging.internal import process as lifecycle
+from security_logging.internal.errors import report
 
 if TYPE_CHECKING:
     from security_logging.cloudwatch.courier import Courier

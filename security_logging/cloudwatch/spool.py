@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from security_logging.cloudwatch.batches import LogEvent
-from security_logging.reports import attempt
+from security_logging.internal.errors import attempt
 
 PATTERN = "spool-*.jsonl"
 _CHUNK_BYTES = 1024 * 1024

@@ -12,7 +12,7 @@ from security_logging.cloudwatch.batches import LogEvent
 from security_logging.cloudwatch.counts import Counts
 from security_logging.cloudwatch.sender import Sender
 from security_logging.cloudwatch.spool import SpoolFile, Waiting
-from security_logging.reports import report
+from security_logging.internal.errors import report
 
 _ORPHAN_INTERVAL = 30.0  # seconds between two looks for spools of processes that are gone
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from security_logging.addresses import Network, holds, parse_network, readable_networks
+from security_logging.addresses.parsing import Network, holds, parse_network, readable_networks
 
 TIMEOUT = 60  # seconds; a reload waits for the actions of every jail
 _OF_THE_SITE = ("PYTHONHOME", "PYTHONPATH")

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from security_logging.addresses import Network
+from security_logging.addresses.parsing import Network
 
 DEFAULT_IGNORED = "127.0.0.1/8 ::1"  # what jail.conf proposes, in a comment
 _ORDER = ("jail.conf", "jail.d/*.conf", "jail.local", "jail.d/*.local")  # the later wins, as in jail.conf(5)

@@ -6,10 +6,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from security_logging import ecs, line_format
-from security_logging.addresses import parse_address
-from security_logging.events import MODES, SecurityEvent, counted
-from security_logging.fields import UNKNOWN
+from security_logging.addresses.parsing import parse_address
+from security_logging.events import ecs
+from security_logging.events import line as line_format
+from security_logging.events.event import MODES, SecurityEvent, counted
+from security_logging.events.fields import UNKNOWN
 
 # As much of a line as the filter needs in mode normal; its DEV NOTES say why.
 _REMAINS = re.compile(rf"\S+ {line_format.IDENT}\[\d+\]: ([a-z0-9_]+) ip=([0-9a-f.:]+) ")

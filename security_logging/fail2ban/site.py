@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from security_logging.addresses import Network
+from security_logging.addresses.parsing import Network
 
 
 @dataclass(frozen=True)

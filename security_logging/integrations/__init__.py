@@ -7,7 +7,7 @@ from importlib import import_module
 
 from django.apps import apps
 
-from security_logging.reports import attempt
+from security_logging.internal.errors import attempt
 
 # An app in INSTALLED_APPS, and the module for it.
 INTEGRATIONS = (

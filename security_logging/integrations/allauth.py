@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Any
 from allauth.account import signals
 from django.urls import reverse
 
-from security_logging import account_views, answers, refusals
-from security_logging.account_views import AccountView
-from security_logging.actor import actor, key_of, name_of
-from security_logging.attempts import EMPTY, REJECTED_BY_FORM, is_refused, log_refused_token, log_untried
-from security_logging.event_types import (
+from security_logging.events.types import (
     LOGIN_FAILED,
     MFA_FAILED,
     PASSWORD_CHANGE_FAILED,
@@ -25,10 +21,15 @@ from security_logging.event_types import (
     EventType,
 )
 from security_logging.logger import log_event
-from security_logging.passwords import WRONG_OLD_PASSWORD
-from security_logging.prior_failures import log_failure
-from security_logging.receivers import typed_name
-from security_logging.view_classes import is_of, view_class_of
+from security_logging.request import views as account_views
+from security_logging.request.user import actor, key_of, name_of
+from security_logging.request.view_classes import is_of, view_class_of
+from security_logging.request.views import AccountView
+from security_logging.watchers import answers, refusals
+from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused, log_refused_token, log_untried
+from security_logging.watchers.logins import typed_name
+from security_logging.watchers.passwords import WRONG_OLD_PASSWORD
+from security_logging.watchers.prior_failures import log_failure
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

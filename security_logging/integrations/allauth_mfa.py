@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.mfa.signals import authentication_failed
 
-from security_logging.actor import name_of
-from security_logging.event_types import MFA_FAILED
+from security_logging.events.types import MFA_FAILED
 from security_logging.integrations.allauth import BAD_CODE
-from security_logging.prior_failures import log_failure
+from security_logging.request.user import name_of
+from security_logging.watchers.prior_failures import log_failure
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

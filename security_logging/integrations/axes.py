@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from axes.handlers.proxy import AxesProxyHandler
 from axes.signals import user_locked_out
 
-from security_logging.event_types import LOGIN_LOCKED
+from security_logging.events.types import LOGIN_LOCKED
+from security_logging.internal.errors import attempt
 from security_logging.logger import log_event
-from security_logging.receivers import is_marked_locked, mark_locked
-from security_logging.reports import attempt
+from security_logging.watchers.logins import is_marked_locked, mark_locked
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

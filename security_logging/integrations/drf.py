@@ -11,23 +11,24 @@ from django.utils.translation import gettext
 from rest_framework import exceptions
 from rest_framework.settings import DEFAULTS, api_settings, perform_import
 
-from security_logging import answers
-from security_logging.actor import actor_name
-from security_logging.attempts import EMPTY, INACTIVE, REJECTED_BY_FORM, is_refused, log_refused_token, log_untried
-from security_logging.event_types import (
-    CSRF_FAILED,
-    LOGIN,
-    LOGIN_FAILED,
-    PERMISSION_DENIED,
-    RATE_LIMITED,
-)
+from security_logging.events.types import CSRF_FAILED, LOGIN, LOGIN_FAILED, PERMISSION_DENIED, RATE_LIMITED
 from security_logging.integrations import simplejwt
+from security_logging.internal.errors import attempt
 from security_logging.logger import log_event, plain_request
-from security_logging.prior_failures import log_failure
-from security_logging.receivers import typed_name
-from security_logging.refusals import NO_PERMISSION, TOO_MANY_REQUESTS
-from security_logging.reports import attempt
-from security_logging.view_classes import is_of, view_class_of
+from security_logging.request.user import actor_name
+from security_logging.request.view_classes import is_of, view_class_of
+from security_logging.watchers import answers
+from security_logging.watchers.login_forms import (
+    EMPTY,
+    INACTIVE,
+    REJECTED_BY_FORM,
+    is_refused,
+    log_refused_token,
+    log_untried,
+)
+from security_logging.watchers.logins import typed_name
+from security_logging.watchers.prior_failures import log_failure
+from security_logging.watchers.refusals import NO_PERMISSION, TOO_MANY_REQUESTS
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

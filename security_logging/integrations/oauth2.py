@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from security_logging import answers
-from security_logging.attempts import is_refused, log_refused_token
-from security_logging.view_classes import is_of, view_class_of
+from security_logging.request.view_classes import is_of, view_class_of
+from security_logging.watchers import answers
+from security_logging.watchers.login_forms import is_refused, log_refused_token
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from django_otp.forms import OTPAuthenticationFormMixin, otp_verification_failed
 
-from security_logging import answers
-from security_logging.actor import name_of
-from security_logging.attempts import EMPTY, REJECTED_BY_FORM, is_refused
-from security_logging.event_types import MFA_FAILED
-from security_logging.prior_failures import log_failure
-from security_logging.receivers import LOCKED
+from security_logging.events.types import MFA_FAILED
+from security_logging.request.user import name_of
+from security_logging.watchers import answers
+from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused
+from security_logging.watchers.logins import LOCKED
+from security_logging.watchers.prior_failures import log_failure
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from security_logging import account_views, answers
-from security_logging.account_views import AccountView
-from security_logging.attempts import log_login_attempt, log_untried
-from security_logging.event_types import LOGIN
+from security_logging.events.types import LOGIN
 from security_logging.logger import events_of
-from security_logging.view_classes import is_of, view_class_of
+from security_logging.request import views
+from security_logging.request.view_classes import is_of, view_class_of
+from security_logging.request.views import AccountView
+from security_logging.watchers import answers
+from security_logging.watchers.login_forms import log_login_attempt, log_untried
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -21,7 +22,7 @@ _VIEWS = "two_factor.views.core"
 
 def connect() -> None:
     """Treat the wizard as a login view, but for the steps that only show the next form."""
-    account_views.add(_VIEWS, {"LoginView": AccountView.LOGIN})
+    views.add(_VIEWS, {"LoginView": AccountView.LOGIN})
     answers.add(read_answer)
 
 

@@ -32,7 +32,7 @@ def main() -> None:
 
 def log(count: int, per_second: int = 0) -> dict[str, float]:
     """Log events, as fast as it goes or at a rate, and return the seconds that a call took."""
-    from security_logging.event_types import LOGIN_FAILED
+    from security_logging.events.types import LOGIN_FAILED
     from security_logging.logger import log_event
 
     times, ids = [], []

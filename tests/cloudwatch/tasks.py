@@ -21,7 +21,7 @@ app.conf.worker_hijack_root_logger = False
 @app.task(name="attempt")  # type: ignore[untyped-decorator]  # the same
 def attempt() -> None:
     """Log a failed login and note its id."""
-    from security_logging.event_types import LOGIN_FAILED
+    from security_logging.events.types import LOGIN_FAILED
     from security_logging.logger import log_event
 
     event = log_event(LOGIN_FAILED, ip="203.0.113.7", user="alice")

@@ -9,8 +9,8 @@ import pytest
 from django.test import override_settings
 
 from cloudwatch.fault_endpoint import FaultEndpoint
-from security_logging import lifecycle
 from security_logging.cloudwatch import credentials
+from security_logging.internal import process as lifecycle
 
 
 @override_settings(

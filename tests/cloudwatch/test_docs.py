@@ -15,10 +15,11 @@ from django.conf import settings
 from django.test import override_settings
 
 from documented import blocks, page
-from security_logging import ecs, events
 from security_logging.cloudwatch.checks import check_cloudwatch
-from security_logging.cloudwatch.metrics import alarms, metrics
-from security_logging.event_types import LOGIN
+from security_logging.cloudwatch.setup.metrics import alarms, metrics
+from security_logging.events import ecs
+from security_logging.events import event as events
+from security_logging.events.types import LOGIN
 from security_logging.management.commands.security_cloudwatch import Command
 
 PAGE = "cloudwatch.md"

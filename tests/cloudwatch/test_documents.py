@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from security_logging import events
-from security_logging.cloudwatch.documents import log_events, timestamp_of
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.formatters import ECSFormatter
-from security_logging.line_format import render_message
+from security_logging.cloudwatch.shipping.documents import log_events, timestamp_of
+from security_logging.events import event as events
+from security_logging.events.line import render_message
+from security_logging.events.types import LOGIN_FAILED
+from security_logging.formatters.security import ECSFormatter
 
 
 def line(**fields: object) -> str:

@@ -18,11 +18,12 @@ from django.test import override_settings
 
 from cloudwatch.fault_endpoint import FaultEndpoint, refusing_url
 from cloudwatch.site_process import wait_until
-from security_logging import lifecycle
-from security_logging.cloudwatch import CloudWatchHandler, courier, own_traffic, pipeline, sender
+from security_logging.cloudwatch import CloudWatchHandler, courier, pipeline, sender
 from security_logging.cloudwatch.counts import Counts
-from security_logging.cloudwatch.reporter import Reporter
-from security_logging.event_types import LOGIN, LOGIN_FAILED
+from security_logging.cloudwatch.sending import own_traffic
+from security_logging.cloudwatch.sending.reporter import Reporter
+from security_logging.events.types import LOGIN, LOGIN_FAILED
+from security_logging.internal import process as lifecycle
 from security_logging.logger import log_event
 
 Site = Callable[..., override_settings]
@@ -504,7 +505,7 @@ def test_contract_with_watchtower() -> None:
 @pytest.mark.parametrize("owner", [None, object()])
 def test_unknown_lock(owner: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python that hides who holds logging's lock never has us wait for it."""
-    from security_logging.cloudwatch.handler import _is_reconfiguring
+    from security_logging.cloudwatch.sending.handler import _is_reconfiguring
 
     monkeypatch.setattr(logging, "_lock", owner)
     found = _is_reconfiguring()

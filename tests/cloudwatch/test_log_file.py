@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from security_logging.cloudwatch import log_file
-from security_logging.cloudwatch.log_file import LogFile, Position
+from security_logging.cloudwatch.shipping import log_file
+from security_logging.cloudwatch.shipping.log_file import LogFile, Position
 
 OLD = time.time() - 60  # a file that was written then is finished
 

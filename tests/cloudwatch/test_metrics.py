@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from cloudwatch.filter_patterns import matches, value_of
-from security_logging import ecs, events
-from security_logging import event_types as types
-from security_logging.cloudwatch.metrics import Metric, alarms, metrics
-from security_logging.event_types import EventType
+from security_logging.cloudwatch.setup.metrics import Metric, alarms, metrics
+from security_logging.events import ecs, types
+from security_logging.events import event as events
+from security_logging.events.types import EventType
 
 BY_NAME = {metric.name: metric for metric in metrics()}
 

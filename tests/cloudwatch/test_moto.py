@@ -14,9 +14,9 @@ import pytest
 from django.core.management import call_command
 
 from security_logging.cloudwatch import CloudWatchHandler
-from security_logging.ecs import render_json
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import make_event
+from security_logging.events.ecs import render_json
+from security_logging.events.event import make_event
+from security_logging.events.types import LOGIN_FAILED
 from security_logging.logger import log_event
 
 pytestmark = pytest.mark.end_to_end

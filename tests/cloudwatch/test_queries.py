@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from security_logging.cloudwatch import queries
-from security_logging.cloudwatch.queries import Query
-from security_logging.events import counted, event_types
-from security_logging.fields import FIELDS
+from security_logging.cloudwatch.setup import queries
+from security_logging.cloudwatch.setup.queries import Query
+from security_logging.events.event import counted, event_types
+from security_logging.events.fields import FIELDS
 
 ALL = queries.queries()
 every_query = pytest.mark.parametrize("query", ALL, ids=lambda query: query.name)

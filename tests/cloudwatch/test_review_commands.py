@@ -17,16 +17,17 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from cloudwatch.fault_endpoint import FaultEndpoint, refusing_url
-from security_logging import ecs, events
-from security_logging.cloudwatch import tail
 from security_logging.cloudwatch.credentials import connect
-from security_logging.cloudwatch.insights import QueryFailed, run_query, table
-from security_logging.cloudwatch.log_file import LogFile
-from security_logging.cloudwatch.provision import plan
-from security_logging.cloudwatch.setup import setup_from_settings
-from security_logging.cloudwatch.shipper_state import ShipperState
-from security_logging.event_types import BANNED, HEARTBEAT, LOGIN_FAILED
-from security_logging.formatters import ConsoleFormatter, ECSFormatter
+from security_logging.cloudwatch.reading import tail
+from security_logging.cloudwatch.reading.insights import QueryFailed, run_query, table
+from security_logging.cloudwatch.setup.parts import setup_from_settings
+from security_logging.cloudwatch.setup.provision import plan
+from security_logging.cloudwatch.shipping.log_file import LogFile
+from security_logging.cloudwatch.shipping.shipper_state import ShipperState
+from security_logging.events import ecs
+from security_logging.events import event as events
+from security_logging.events.types import BANNED, HEARTBEAT, LOGIN_FAILED
+from security_logging.formatters.security import ConsoleFormatter, ECSFormatter
 from security_logging.management.commands import security_cloudwatch
 
 pytestmark = pytest.mark.end_to_end

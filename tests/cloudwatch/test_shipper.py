@@ -14,15 +14,15 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from cloudwatch.fault_endpoint import FaultEndpoint
-from security_logging import events
-from security_logging.cloudwatch import shipper as shipping
 from security_logging.cloudwatch.credentials import connect
-from security_logging.cloudwatch.progress_bar import ProgressBar
 from security_logging.cloudwatch.sender import Sender
-from security_logging.cloudwatch.shipper import Progress, Shipper
-from security_logging.cloudwatch.shipper_state import ShipperState
-from security_logging.ecs import render_json
-from security_logging.event_types import LOGIN_FAILED
+from security_logging.cloudwatch.shipping import shipper as shipping
+from security_logging.cloudwatch.shipping.progress_bar import ProgressBar
+from security_logging.cloudwatch.shipping.shipper import Progress, Shipper
+from security_logging.cloudwatch.shipping.shipper_state import ShipperState
+from security_logging.events import event as events
+from security_logging.events.ecs import render_json
+from security_logging.events.types import LOGIN_FAILED
 
 pytestmark = pytest.mark.usefixtures("site")
 

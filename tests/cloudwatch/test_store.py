@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from security_logging import reports
 from security_logging.cloudwatch import refused
 from security_logging.cloudwatch.batches import LogEvent
 from security_logging.cloudwatch.counts import Counts
 from security_logging.cloudwatch.sender import Receipt, Sender
 from security_logging.cloudwatch.spool import SpoolFile, Waiting
 from security_logging.cloudwatch.store import Store
+from security_logging.internal import errors
 
 MEGABYTE = 1024 * 1024
 
@@ -147,7 +147,7 @@ def test_full(directory: Path) -> None:
 
 def test_no_directory(caplog: pytest.LogCaptureFixture) -> None:
     """Without a place on disk the events are dropped, counted and reported; nothing is raised."""
-    reports._reported.clear()
+    errors._reported.clear()
 
     def broken() -> Path:
         raise PermissionError("no")

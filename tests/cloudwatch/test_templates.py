@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from security_logging.cloudwatch.console import dashboard_link, group_link, query_link, stream_link
-from security_logging.cloudwatch.dashboard import dashboard
-from security_logging.cloudwatch.policy import ROLES, policy
-from security_logging.cloudwatch.setup import Setup
-from security_logging.cloudwatch.template import template
-from security_logging.cloudwatch.terraform import terraform
+from security_logging.cloudwatch.reading.console import dashboard_link, group_link, query_link, stream_link
+from security_logging.cloudwatch.setup.dashboard import dashboard
+from security_logging.cloudwatch.setup.parts import Setup
+from security_logging.cloudwatch.setup.policy import ROLES, policy
+from security_logging.cloudwatch.setup.template import template
+from security_logging.cloudwatch.setup.terraform import terraform
 
 PLAIN = Setup("/shop/prod/security", "shop", "prod")
 FULL = Setup(

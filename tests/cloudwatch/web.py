@@ -11,7 +11,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from security_logging.event_types import LOGIN_FAILED
+from security_logging.events.types import LOGIN_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from security_logging.line_format import parse
+from security_logging.events.line import parse
 from waiting import status_of, wait_until
 
 pytestmark = pytest.mark.end_to_end

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from built_wheel import INSTALLED_WHEEL, build
 from fail2ban_server import PATH, fail2ban_root, wait_for
 from requires import require, require_network_namespaces, require_program, require_root
 from terminal import Terminal
-from test_package import INSTALLED_WHEEL, _build
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.real_fail2ban]
 
@@ -108,7 +108,7 @@ class Machine:
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Unpack the wheel, as pip does."""
     place = tmp_path_factory.mktemp("site-packages")
-    wheel = INSTALLED_WHEEL or _build("wheel", tmp_path_factory.mktemp("wheel"))
+    wheel = INSTALLED_WHEEL or build("wheel", tmp_path_factory.mktemp("wheel"))
     zipfile.ZipFile(wheel).extractall(place)
     return place
 

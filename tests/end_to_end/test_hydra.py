@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from attacked_site import VISITOR, counted, lines
 from fail2ban_server import PrivateFail2ban, short_directory, write_config
 from requires import require_fail2ban, require_program
-from security_logging.line_format import parse
+from security_logging.events.line import parse
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 

@@ -16,8 +16,8 @@ import pytest
 
 from log_records import EVENT, event_record, failed, record
 from requires import require, require_network_namespaces, require_program, require_root
-from security_logging.line_format import render_message
-from security_logging.syslog import SyslogHandler
+from security_logging.events.line import render_message
+from security_logging.handlers.syslog import SyslogHandler
 from waiting import wait_until
 
 pytestmark = [pytest.mark.end_to_end]
@@ -140,7 +140,7 @@ kill $pid
 
 def write_to_journal() -> None:
     """Write an event and an error of the application, in a process of its own."""
-    from security_logging.journald import JournaldHandler
+    from security_logging.handlers.journald import JournaldHandler
 
     handler = JournaldHandler()
     handler.emit(event_record(env="prod"))

@@ -1,7 +1,7 @@
 """
 Tests against the real packages, in a project of their own.
 
-`tests/test_integrations.py` runs them with the settings of that project; with others there is nothing to collect.
+`test_integrations.py` runs them with the settings of that project; with others there is nothing to collect.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from security_logging.events import SecurityEvent
-from security_logging.reports import internal_errors
+from security_logging.events.event import SecurityEvent
+from security_logging.internal.errors import internal_errors
 
 if os.environ.get("DJANGO_SETTINGS_MODULE") != "integrationsite.settings":
     collect_ignore_glob = ["test_*"]

@@ -24,10 +24,10 @@ from oauth2_provider.models import Application
 from two_factor.admin import patch_admin, unpatch_admin
 
 from integrations.conftest import ADDRESS
-from security_logging import prior_failures
-from security_logging.events import SecurityEvent
-from security_logging.missing_events import MISSING, WITHOUT_ADDRESS, Missing
-from security_logging.missing_events import told as told_events
+from security_logging.checks.missing_events import MISSING, WITHOUT_ADDRESS, Missing
+from security_logging.checks.missing_events import told as told_events
+from security_logging.events.event import SecurityEvent
+from security_logging.watchers import prior_failures
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from celery import Celery  # type: ignore[import-untyped]  # it has none
 
-from security_logging import celery as security_celery
 from security_logging import log_event
+from security_logging.integrations import celery as security_celery
 
 logger = logging.getLogger("shop.tasks")
 security_celery.connect()

@@ -16,12 +16,12 @@ import pytest
 from django.core.management import call_command
 
 from fail2ban_setup import SetUp, healthy, line, start
-from security_logging.event_types import LOGIN
-from security_logging.events import make_event
+from security_logging.events.event import make_event
+from security_logging.events.line import render
+from security_logging.events.types import LOGIN
+from security_logging.fail2ban.checking.kinds import KINDS
+from security_logging.fail2ban.checking.server import reload
 from security_logging.fail2ban.client import Client
-from security_logging.fail2ban.problems import KINDS
-from security_logging.fail2ban.server_problems import reload
-from security_logging.line_format import render
 from security_logging.management.commands.security_fail2ban import Command
 
 pytestmark = pytest.mark.real_fail2ban
@@ -381,7 +381,7 @@ def test_odd_server(tmp_path: Path, script: str, name: str, fix: str) -> None:
 
 def test_python_without_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A journal that the system's Python cannot read is named with the package."""
-    monkeypatch.setattr("security_logging.fail2ban.jail_problems._SYSTEM_PYTHON", "false")
+    monkeypatch.setattr("security_logging.fail2ban.checking.jails._SYSTEM_PYTHON", "false")
     with healthy() as found:
         found.install(logtype="journal")
         fixes = {each.fix for each in found.problems() if each.kind.id == "jail.no_journal"}

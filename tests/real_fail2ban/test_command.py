@@ -12,9 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from fail2ban_server import PrivateFail2ban, command, copy_stock_config, short_directory
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import make_event
-from security_logging.line_format import parse, render
+from security_logging.events.event import make_event
+from security_logging.events.line import parse, render
+from security_logging.events.types import LOGIN_FAILED
 
 pytestmark = pytest.mark.real_fail2ban
 

@@ -14,8 +14,8 @@ import documented
 from fail2ban_server import SHIPPED, fail2ban_regex, short_directory
 from hostile_text import VICTIM
 from log_records import event_record, record
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import make_event
+from security_logging.events.event import make_event
+from security_logging.events.types import LOGIN_FAILED
 from security_logging.logging_config import build_logging
 
 pytestmark = pytest.mark.real_fail2ban

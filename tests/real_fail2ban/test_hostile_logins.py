@@ -12,9 +12,9 @@ from pytest_django import DjangoDbBlocker
 import hostile_site
 from fail2ban_server import PrivateFail2ban, short_directory, write_config
 from hostile_attack import PASSWORD, Attack, attacks, send
-from security_logging.ecs import parse_json
-from security_logging.events import SecurityEvent
-from security_logging.line_format import parse
+from security_logging.events.ecs import parse_json
+from security_logging.events.event import SecurityEvent
+from security_logging.events.line import parse
 
 pytestmark = [pytest.mark.real_fail2ban, pytest.mark.django_db]
 

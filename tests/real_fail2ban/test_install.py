@@ -18,10 +18,10 @@ from django.core.management import CommandError, call_command
 
 from fail2ban_server import wait_for
 from fail2ban_setup import NAMES, SetUp, healthy, start
-from security_logging.fail2ban import install as installing
 from security_logging.fail2ban.client import Client, ClientError
-from security_logging.fail2ban.record import Choices, Record, read_record
-from security_logging.fail2ban.undoing import Undoing
+from security_logging.fail2ban.files.record import Choices, Record, read_record
+from security_logging.fail2ban.installing import install as installing
+from security_logging.fail2ban.installing.undoing import Undoing
 from terminal import Terminal
 
 pytestmark = pytest.mark.real_fail2ban

@@ -17,8 +17,8 @@ from journal_files import Journal, entry, forged, require_journal
 from log_records import event_record
 from random_events import as_network, expected, random_record
 from requires import require
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import make_event
+from security_logging.events.event import make_event
+from security_logging.events.types import LOGIN_FAILED
 
 pytestmark = pytest.mark.real_fail2ban
 

@@ -23,12 +23,12 @@ from fail2ban_server import (
 )
 from log_load import client, failed_login, rename, write_at_rate
 from requires import require
-from security_logging.ecs import render_json
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import SecurityEvent, make_event
-from security_logging.formatters import SecurityLineFormatter
-from security_logging.handlers import SecurityFileHandler
-from security_logging.line_format import render, render_message
+from security_logging.events.ecs import render_json
+from security_logging.events.event import SecurityEvent, make_event
+from security_logging.events.line import render, render_message
+from security_logging.events.types import LOGIN_FAILED
+from security_logging.formatters.security import SecurityLineFormatter
+from security_logging.handlers.file import SecurityFileHandler
 
 pytestmark = pytest.mark.real_fail2ban
 

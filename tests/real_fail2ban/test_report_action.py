@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from fail2ban_server import PrivateFail2ban, short_directory, write_config
-from security_logging.ecs import parse_json
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import SecurityEvent, make_event
-from security_logging.formatters import ECSFormatter
-from security_logging.line_format import parse, render
+from security_logging.events.ecs import parse_json
+from security_logging.events.event import SecurityEvent, make_event
+from security_logging.events.line import parse, render
+from security_logging.events.types import LOGIN_FAILED
+from security_logging.formatters.security import ECSFormatter
 
 pytestmark = pytest.mark.real_fail2ban
 

@@ -13,9 +13,9 @@ import documented
 from fail2ban_server import PrivateFail2ban, copy_stock_config, drop_in, short_directory
 from network_namespaces import NOBODY, PORT, Network, container, network
 from requires import require, require_network_namespaces, require_program
-from security_logging.event_types import LOGIN_FAILED
-from security_logging.events import make_event
-from security_logging.line_format import render
+from security_logging.events.event import make_event
+from security_logging.events.line import render
+from security_logging.events.types import LOGIN_FAILED
 
 pytestmark = pytest.mark.real_fail2ban
 

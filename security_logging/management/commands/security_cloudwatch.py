@@ -12,22 +12,23 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from security_logging.cloudwatch import console, queries
 from security_logging.cloudwatch.checks import check_cloudwatch
 from security_logging.cloudwatch.credentials import connect
-from security_logging.cloudwatch.insights import QueryFailed, run_query, table
-from security_logging.cloudwatch.policy import ROLES, policy
-from security_logging.cloudwatch.provision import plan
+from security_logging.cloudwatch.reading import console
+from security_logging.cloudwatch.reading.insights import QueryFailed, run_query, table
+from security_logging.cloudwatch.reading.status import local_status, problems, remote_status
+from security_logging.cloudwatch.reading.tail import follow, show
 from security_logging.cloudwatch.sender import describe
-from security_logging.cloudwatch.setup import RETENTION_DAYS, setup_from_settings
-from security_logging.cloudwatch.ship_command import ship
-from security_logging.cloudwatch.shipper_state import AlreadyRunning
-from security_logging.cloudwatch.status import local_status, problems, remote_status
-from security_logging.cloudwatch.tail import follow, show
-from security_logging.cloudwatch.template import template
-from security_logging.cloudwatch.terraform import terraform
+from security_logging.cloudwatch.setup import queries
+from security_logging.cloudwatch.setup.parts import RETENTION_DAYS, setup_from_settings
+from security_logging.cloudwatch.setup.policy import ROLES, policy
+from security_logging.cloudwatch.setup.provision import plan
+from security_logging.cloudwatch.setup.template import template
+from security_logging.cloudwatch.setup.terraform import terraform
+from security_logging.cloudwatch.shipping.ship_command import ship
+from security_logging.cloudwatch.shipping.shipper_state import AlreadyRunning
 from security_logging.conf import conf
-from security_logging.formatters import ConsoleFormatter
+from security_logging.formatters.security import ConsoleFormatter
 from security_logging.management.color import wants_color
 from security_logging.management.examples import CommandWithExamples
 

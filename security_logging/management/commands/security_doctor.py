@@ -7,12 +7,12 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from security_logging.doctor import inventory, report
-from security_logging.doctor.examination import examine
-from security_logging.doctor.findings import exit_status
-from security_logging.formatters import ConsoleFormatter
+from security_logging.formatters.security import ConsoleFormatter
 from security_logging.management.color import wants_color
 from security_logging.management.examples import CommandWithExamples
+from security_logging.operations.doctor import inventory, report
+from security_logging.operations.doctor.examination import examine
+from security_logging.operations.doctor.findings import exit_status
 
 _EXAMPLES = """\
 examples:

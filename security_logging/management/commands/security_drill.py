@@ -19,19 +19,19 @@ from django.test import RequestFactory
 from django.urls import Resolver404, resolve
 
 from security_logging import log_filters
-from security_logging.drill import report
-from security_logging.drill.entrance import Entrance, login_path
-from security_logging.drill.in_process import InProcess
-from security_logging.drill.live import live
-from security_logging.drill.over_http import OverHTTP
-from security_logging.drill.performance import perform
-from security_logging.drill.plan import Plan, Targets, make_plan
-from security_logging.drill.rehearsal import rehearsal
-from security_logging.drill.results import Stopped
-from security_logging.drill.scene import Scene
 from security_logging.fail2ban.client import Client
 from security_logging.management.examples import CommandWithExamples
-from security_logging.surface import surface_of
+from security_logging.operations.drill import report
+from security_logging.operations.drill.entrance import Entrance, login_path
+from security_logging.operations.drill.in_process import InProcess
+from security_logging.operations.drill.live import live
+from security_logging.operations.drill.over_http import OverHTTP
+from security_logging.operations.drill.performance import perform
+from security_logging.operations.drill.plan import Plan, Targets, make_plan
+from security_logging.operations.drill.rehearsal import rehearsal
+from security_logging.operations.drill.results import Stopped
+from security_logging.operations.drill.scene import Scene
+from security_logging.request.surface import surface_of
 
 _EXAMPLES = """\
 examples:

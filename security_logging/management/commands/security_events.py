@@ -11,16 +11,17 @@ from typing import Any, TypeVar
 
 from django.core.management.base import CommandError
 
-from security_logging import ecs, reading
-from security_logging.events import SecurityEvent
-from security_logging.fields import escape
-from security_logging.formatters import ConsoleFormatter
+from security_logging.events import ecs
+from security_logging.events.event import SecurityEvent
+from security_logging.events.fields import escape
+from security_logging.formatters.security import ConsoleFormatter
+from security_logging.handlers.sinks import readable_files
 from security_logging.management.color import wants_color
 from security_logging.management.examples import CommandWithExamples
-from security_logging.selection import Selection, moment, names_of, network_of
-from security_logging.sinks import readable_files
-from security_logging.surface import ADMIN, API, SITE
-from security_logging.tally import Tally
+from security_logging.operations import reading
+from security_logging.operations.selection import Selection, moment, names_of, network_of
+from security_logging.operations.summary import Tally
+from security_logging.request.surface import ADMIN, API, SITE
 
 T = TypeVar("T")
 

@@ -12,17 +12,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from security_logging.doctor.jails import CONFIGURATION, this_site
-from security_logging.fail2ban import check, install_command, options
-from security_logging.fail2ban.choosing import choices_from
+from security_logging.fail2ban.checking import check
 from security_logging.fail2ban.client import Client, ClientError, NotAllowedError, NotInstalledError
 from security_logging.fail2ban.explain import explain, explain_file
-from security_logging.fail2ban.fronts import ChoiceError
-from security_logging.fail2ban.install import InstallError
-from security_logging.fail2ban.plan import jail_options
-from security_logging.fail2ban.questions import UnansweredError
-from security_logging.fail2ban.shipped import JAIL_NAMES, shipped_files
-from security_logging.records import visible
+from security_logging.fail2ban.files.fronts import ChoiceError
+from security_logging.fail2ban.files.plan import jail_options
+from security_logging.fail2ban.files.shipped import JAIL_NAMES, shipped_files
+from security_logging.fail2ban.installing import install_command, options
+from security_logging.fail2ban.installing.choosing import choices_from
+from security_logging.fail2ban.installing.install import InstallError
+from security_logging.fail2ban.installing.questions import UnansweredError
+from security_logging.formatters.records import visible
+from security_logging.operations.doctor.jails import CONFIGURATION
+from security_logging.operations.site import this_site
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""Whose address a request came from, and which addresses may be banned."""

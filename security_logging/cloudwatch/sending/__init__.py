@@ -1,0 +1,1 @@
+"""The handler that sends records to CloudWatch Logs."""

@@ -1,0 +1,1 @@
+"""What stands in AWS: log group, metrics, alarms, dashboard, queries and policies."""

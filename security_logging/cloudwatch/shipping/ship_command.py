@@ -1,0 +1,59 @@
+"""What `manage.py security_cloudwatch ship` does."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, TextIO
+
+from security_logging.cloudwatch.credentials import connect
+from security_logging.cloudwatch.directory import directory
+from security_logging.cloudwatch.sender import Sender
+from security_logging.cloudwatch.shipping.progress_bar import ProgressBar
+from security_logging.cloudwatch.shipping.shipper import Shipper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READ_TIMEOUT = 20  # seconds; nobody waits for the shipper, and each timeout may send a batch twice
+_NOISY = ("boto3", "botocore", "urllib3")
+
+
+class _Stopped(BaseException):
+    """SIGTERM or SIGINT came; not an Exception, so that no library keeps it."""
+
+
+def ship(path: Path, *, follow: bool, terminal: TextIO) -> bool:
+    """
+    Ship the file until everything is shipped, or with `follow` until SIGTERM; tell whether all was delivered.
+
+    Stopping in the middle of a call is safe: the batch is sent again at the next start. Raises AlreadyRunning.
+    """
+    for name in _NOISY:  # at DEBUG on the root logger they would write into the very file that is shipped
+        logging.getLogger(name).setLevel(logging.WARNING)
+    stop = threading.Event()
+    sender = Sender(partial(connect, read_timeout=_READ_TIMEOUT), pause=0)
+    shipper = Shipper(path, directory(), sender, wait=stop.wait, say=ProgressBar(terminal))
+    with _stopped_by_signals():
+        try:
+            return shipper.run(follow=follow)
+        except _Stopped:
+            return follow
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _Stopped
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,159 @@
+"""Ship the JSON log to CloudWatch: each line at least once, whatever happens to this process or to AWS."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from security_logging.cloudwatch import names, refused
+from security_logging.cloudwatch.batches import LogEvent
+from security_logging.cloudwatch.counts import Counts
+from security_logging.cloudwatch.pipeline import PIPELINE_STREAM
+from security_logging.cloudwatch.sender import Sender
+from security_logging.cloudwatch.sending import own_traffic
+from security_logging.cloudwatch.sending.reporter import Reporter
+from security_logging.cloudwatch.shipping.documents import log_events
+from security_logging.cloudwatch.shipping.log_file import LogFile
+from security_logging.cloudwatch.shipping.shipper_state import ShipperState
+
+POLL = 0.5  # seconds between two looks for new lines
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0  # seconds
+_SAID_LATE_AFTER = 60.0  # seconds of one failure until it is told
+
+
+class Progress(NamedTuple):
+    """How far the shipper is: events since its start, bytes still to be read."""
+
+    events: int
+    backlog: int
+
+
+class Shipper:
+    """
+    Send the lines of a log file to CloudWatch and note how far it is after each success.
+
+    `wait` takes seconds and returns whether to stop; `say` takes the progress after each chunk. What CloudWatch refuses
+    for good is put into the dead-letter file. Needs memory for one chunk, however long the backlog.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        directory: Path,
+        sender: Sender,
+        *,
+        wait: Callable[[float], bool],
+        say: Callable[[Progress], None] = lambda _progress: None,
+    ) -> None:
+        """Keep everything for `run`; `sender` should not pause by itself."""
+        self.counts = Counts()
+        self._path = path
+        self._directory = directory
+        self._sender = sender
+        self._wait = wait
+        self._say = say
+        self._group = names.log_group()
+        self._streams: dict[str, str] = {}
+        self._state = ShipperState(directory, path)
+        self._reporter = Reporter("cloudwatch_shipper", self.counts)
+        self._oldest: int | None = None  # time of the first event that is in hand
+
+    @property
+    def lag(self) -> int:
+        """Return how many seconds the delivery is behind."""
+        return 0 if self._oldest is None else max(0, int(time.time() - self._oldest / 1000))
+
+    def run(self, *, follow: bool) -> bool:
+        """
+        Ship what is there, and with `follow` what comes, until `wait` says to stop; tell whether everything is shipped.
+
+        Raises AlreadyRunning when another shipper has the file, and OSError when the disk fails.
+        """
+        self._state.acquire()
+        file = LogFile(self._path, self._state.load())
+        own_traffic.mark(True)
+        try:
+            return self._run(file, follow=follow)
+        finally:
+            own_traffic.mark(False)
+            file.close()
+            self._state.release()
+
+    def _run(self, file: LogFile, *, follow: bool) -> bool:
+        is_noted = False
+        while True:
+            if not is_noted and file.open():  # or the next start would not know this file once it is renamed
+                self._note(file)
+                is_noted = True
+            lines = file.read()
+            if lines and not self._ship(lines):
+                return False
+            if lines:
+                self._note(file)
+                self._say(Progress(self.counts.sent, file.backlog))
+            self._tell()
+            if lines:
+                continue
+            self._oldest = None
+            if (not follow and not file.is_waiting) or self._wait(POLL):
+                return not follow
+
+    def _note(self, file: LogFile) -> None:
+        self._state.save(file.position, sent=self.counts.sent, rejected=self.counts.rejected, gaps=file.gaps)
+
+    def _ship(self, lines: bytes) -> bool:
+        """Send the lines until all are sent or refused; return False when the waiting was ended."""
+        todo: dict[str, list[LogEvent]] = defaultdict(list)
+        for function, event in log_events(lines):
+            todo[function].append(event)
+        if not todo:  # empty lines
+            return True
+        self.counts.accepted += sum(map(len, todo.values()))
+        self._oldest = min(events[0]["timestamp"] for events in todo.values())
+        delays, failing_since, told = _delays(), time.monotonic(), False
+        while todo := self._attempt(todo):
+            if time.monotonic() - failing_since > _SAID_LATE_AFTER and not told:
+                self._reporter.say_late(self._sender.error)
+                own_traffic.mark(True)
+                told = True
+            if self._wait(next(delays)):
+                return False
+        return True
+
+    def _attempt(self, todo: dict[str, list[LogEvent]]) -> dict[str, list[LogEvent]]:
+        left = {}
+        for function, events in todo.items():
+            stream = self._stream(function)
+            receipt = self._sender.send(self._group, stream, events)
+            if receipt.refused:
+                refused.keep(self._directory, self._group, stream, receipt.refused)
+            self.counts.sent += len(receipt.sent)
+            self.counts.rejected += len(receipt.refused)
+            if receipt.unsent:
+                left[function] = receipt.unsent
+        return left
+
+    def _tell(self) -> None:
+        self._reporter.beat(self._send_heartbeat, self.lag)
+        self._reporter.warn(self._sender.error)
+        own_traffic.mark(True)
+
+    def _send_heartbeat(self, event: LogEvent) -> None:
+        self._sender.send(self._group, self._stream(PIPELINE_STREAM), [event])
+
+    def _stream(self, function: str) -> str:
+        if function not in self._streams:
+            self._streams[function] = names.log_stream(function)
+        return self._streams[function]
+
+
+def _delays() -> Iterator[float]:
+    """Yield growing delays, each drawn at random up to its limit, so that many shippers do not come back at once."""
+    limit = _FIRST_DELAY
+    while True:
+        yield limit * random.uniform(0.5, 1)  # noqa: S311  # nothing to guess here
+        limit = min(limit * 2, _LONGEST_DELAY)

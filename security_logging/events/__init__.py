@@ -1,0 +1,1 @@
+"""What happened: the event types, their fields, and an event as a line or as JSON. Pure: no Django, no setting."""

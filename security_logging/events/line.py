@@ -1,0 +1,102 @@
+"""The line: how an event is written for Fail2ban and humans, and how a line is read back."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+
+from security_logging.events import event as events
+from security_logging.events.event import LINE_LIMIT, SecurityEvent
+from security_logging.events.fields import FIELDS, HEAD, Value, escape
+from security_logging.events.types import EventType
+
+IDENT = "django-security"
+
+# By hand, since isoformat() takes twice as long, most of it for the offset.
+_PREFIX = f"%04d-%02d-%02dT%02d:%02d:%02d.%03d+00:00 {IDENT}[%d]: "
+
+_TEXT = r'"[ !#-\[\]-~]*(?:\\[ -~][ !#-\[\]-~]*)*"'  # unrolled: linear time on any input
+_BARE = r"[!#-~]+"
+_TEXTS = frozenset(name for name, field in FIELDS.items() if field.is_text)
+_NAME = r"[a-z][a-z0-9_]*"
+_PAIR = re.compile(rf" ({_NAME})=({_TEXT}|{_BARE})")
+_LINE = re.compile(
+    rf"(?P<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9:]{{8}}\.[0-9]{{3}}\+00:00) {IDENT}\[(?P<pid>[0-9]{{1,10}})\]: "
+    rf"(?P<name>{_NAME})(?P<pairs>{''.join(f' {name}={_BARE}' for name in HEAD)}(?: {_NAME}=(?:{_TEXT}|{_BARE}))+)"
+)
+
+
+def render(event: SecurityEvent) -> str:
+    """Return the whole line of the event, without a line end: one line of ASCII, below 2 KB."""
+    return f"{prefix(event.time, event.pid)}{render_message(event)}"
+
+
+def prefix(time: datetime, pid: int) -> str:
+    """
+    Return what stands before the event word: time and ident.
+
+    The time must be in UTC and is written with its offset; Fail2ban reads a time without one in its own zone, hours
+    wrong. The ident is that of syslog (RFC 3164), so that file, syslog and journal differ only in what precedes it.
+    """
+    moment = (time.year, time.month, time.day, time.hour, time.minute, time.second, time.microsecond // 1000)
+    return _PREFIX % (*moment, pid)
+
+
+def render_message(event: SecurityEvent) -> str:
+    """
+    Return the line without time and ident, for transports that bring their own: syslog and the journal.
+
+    The address stands before anything that a client wrote, and what a client wrote is only ever a JSON string
+    (Fail2ban FILTERS: anchor, and nothing foreign before the address).
+    """
+    # Made once: the log record wants it, and then each formatter. It is no field, so events stay equal.
+    message: str | None = event.__dict__.get("_message")
+    if message is None:
+        message = event.__dict__["_message"] = _message(event)
+    return message
+
+
+def parse(line: str) -> SecurityEvent:
+    """
+    Return the event that the line was rendered from; a line end is allowed.
+
+    Fields that this version does not know, or not of this event, are ignored: a later minor version may add some at
+    the end. Raises ValueError when the line is cut, is not ours or names an unknown event type.
+    """
+    match = _LINE.fullmatch(line.rstrip("\r\n")) if len(line) < LINE_LIMIT + len("\r\n") else None
+    if match is None:
+        raise ValueError(f"not a security line: {line[:80]!r}")
+    pairs = _PAIR.findall(match["pairs"])
+    written = dict(pairs)
+    if len(written) != len(pairs):
+        raise ValueError(f"a field stands twice: {line[:80]!r}")
+    event_type = _event_type(match["name"])
+    return SecurityEvent(
+        type=event_type,
+        time=datetime.fromisoformat(match["time"]),
+        pid=int(match["pid"]),
+        id=written.get("id", ""),
+        fields={name: _read(name, written[name]) for name in (*HEAD, *event_type.fields) if name in written},
+    )
+
+
+def _event_type(name: str) -> EventType:
+    try:
+        return events.get(name)
+    except KeyError:
+        raise ValueError(f"unknown event type: {name!r}") from None
+
+
+def _message(event: SecurityEvent) -> str:
+    words = [event.type.name]
+    for name, value in event.fields.items():
+        words.append(f"{name}={escape(value) if name in _TEXTS else value}")  # type: ignore[arg-type]  # a text is a str
+    words.append(f"id={event.id}")
+    return " ".join(words)
+
+
+def _read(name: str, text: str) -> Value:
+    if FIELDS[name].is_text != text.startswith('"'):
+        raise ValueError(f"{name} is not written as {FIELDS[name].kind.value}: {text[:80]!r}")
+    return str(json.loads(text)) if text.startswith('"') else text

@@ -1,0 +1,101 @@
+"""The log that a jail reads: missing, not ours, writable by anybody, quiet, or dated by a clock that is wrong."""
+
+from __future__ import annotations
+
+import re
+import stat
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from security_logging.events import line as line_format
+from security_logging.fail2ban.checking.kinds import Problem, problem
+
+QUIET_DAYS = 7
+CLOCK_SECONDS = 60  # Fail2ban itself takes no notice of less
+_QUARTER, _NEAR = 900, 120  # seconds: zones differ by quarters of an hour, and a file is not written at once
+_TAIL = 65_536  # bytes
+_LINES = 50  # that are looked at
+_SHOWN = 60  # characters of a line that is shown
+_ZONES = 14 * 3600  # seconds between two zones at most; a file that was copied is older than its time
+_FORMS = {
+    "file": re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\S* {line_format.IDENT}\[\d+\]: "),
+    "json": re.compile(r'\{"@timestamp":"'),
+    "docker": re.compile(rf'\{{"log":"[^ ]+ {line_format.IDENT}\[\d+\]: '),
+    "short": re.compile(rf"(?!\d{{4}}-\d\d-\d\d )[^{{]\S* .{{0,80}}{line_format.IDENT}(?:\[\d+\])?: "),
+}
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?")
+
+
+def of_log(path: Path) -> Iterator[Problem]:
+    """Look at a log that a jail reads, or that it should."""
+    try:
+        found = path.lstat()
+    except OSError:
+        yield problem("log.missing", path=path)
+        return
+    if stat.S_ISLNK(found.st_mode):
+        yield problem("log.link", path=path, target=path.resolve())
+        if not path.exists():
+            yield problem("log.missing", path=path.resolve())
+            return
+        found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        what = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or device"
+        yield problem("log.no_file", path=path, what=what)
+        return
+    if found.st_mode & stat.S_IWOTH:
+        yield problem("log.writable", path=path)
+    if not found.st_size and not found.st_uid and not found.st_mode & stat.S_IWGRP:
+        yield problem("log.owner", path=path)
+    if (days := int((time.time() - found.st_mtime) / 86_400)) >= QUIET_DAYS:
+        yield problem("log.quiet", path=path, days=days)
+    yield from _of_lines(path, found.st_mtime)
+
+
+def form_of(path: Path) -> str:
+    """Return the logtype in which the filter reads the last line: file, json, docker, short; empty for none of ours."""
+    return next((form for line in reversed(tail(path)) if (form := _form(line))), "")
+
+
+def _of_lines(path: Path, written: float) -> Iterator[Problem]:
+    lines = tail(path)[-_LINES:]
+    if lines and not any(map(_form, lines)):
+        yield problem("log.foreign", path=path, line=ascii(lines[-1][:_SHOWN]))
+    elif lines:
+        yield from _of_time(path, lines[-1], written)
+
+
+def _of_time(path: Path, line: str, written: float) -> Iterator[Problem]:
+    found = _TIME.search(line)
+    if found is None:
+        return
+    try:
+        dated = datetime.fromisoformat(f"{found[1]}T{found[2]}{(found[3] or '+00:00').replace('Z', '+00:00')}")
+        apart = round(dated.timestamp() - written)
+    except (ValueError, OverflowError):
+        return
+    way = "after" if apart > 0 else "before"
+    off = abs(apart) % _QUARTER
+    if _QUARTER - _NEAR < abs(apart) < _ZONES and min(off, _QUARTER - off) <= _NEAR:
+        yield problem("log.zone", path=path, hours=round(abs(apart) / 3600, 2), way=way)
+    elif -_ZONES < apart < -CLOCK_SECONDS or apart > CLOCK_SECONDS:
+        yield problem("log.clock", path=path, seconds=abs(apart), way=way)
+
+
+def tail(path: Path, size: int = _TAIL) -> list[str]:
+    """Return the whole lines among the last bytes of a file; none when it cannot be read, or is no file."""
+    try:
+        if not path.is_file():
+            return []  # reading a pipe would wait for ever, and take what is another's
+        with path.open("rb") as file:
+            start = file.seek(max(0, path.stat().st_size - size))
+            lines = file.read(size).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return []
+    return [line for line in lines[1 if start else 0 :] if line.strip()]
+
+
+def _form(line: str) -> str:
+    return next((form for form, pattern in _FORMS.items() if pattern.match(line)), "")

@@ -1,0 +1,1 @@
+"""The files that belong into Fail2ban's configuration directory."""

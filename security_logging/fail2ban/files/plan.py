@@ -1,0 +1,44 @@
+"""The files that an installation writes, from what was chosen and what is here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from security_logging.addresses.parsing import Network, holds
+from security_logging.fail2ban.configuration import DEFAULT_IGNORED, default_ignored, networks
+from security_logging.fail2ban.files.fronts import action_for
+from security_logging.fail2ban.files.record import Choices
+from security_logging.fail2ban.files.render import JailOptions
+from security_logging.fail2ban.files.shipped import shipped_files
+from security_logging.fail2ban.site import Site
+
+
+def jail_options(
+    choices: Choices, proxies: Sequence[Network], *, ignored: str = DEFAULT_IGNORED, enabled: bool = True
+) -> JailOptions:
+    """
+    Return what the jails say; `ignored` is what Fail2ban ignores in all its jails.
+
+    Raises ChoiceError when the front's action lacks a parameter.
+    """
+    report = choices.log if choices.report else ""
+    action = action_for(choices.front, choices.parameters, report=report, logtype=choices.logtype)
+    known = networks(ignored.split())
+    added = [str(proxy) for proxy in proxies if not any(holds(each, proxy) for each in known)]
+    return JailOptions(
+        log=choices.log,
+        logtype=choices.logtype,
+        key=choices.key,
+        trusted_proxies=added,
+        ignored=ignored,
+        action=action,
+        enabled=enabled,
+    )
+
+
+def wanted_files(directory: Path, site: Site, choices: Choices | None) -> dict[str, str]:
+    """Return each file by its path in the directory; None stands for the files as they are shipped, put in by hand."""
+    if choices is None:
+        return shipped_files()
+    return shipped_files(jail_options(choices, site.proxies, ignored=default_ignored(directory)))

@@ -1,0 +1,76 @@
+"""The Fail2ban filter and jails as text, rendered from the vocabulary so that they cannot drift from the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from security_logging.events.event import MODES, counted
+from security_logging.events.line import IDENT
+from security_logging.fail2ban.configuration import DEFAULT_IGNORED
+
+DEFAULT_LOG = "/var/log/django/security.log"
+
+
+@dataclass(frozen=True)
+class JailOptions:
+    """
+    What a project may choose in its jails.
+
+    `log` is the path of the security log, `logtype` its form (file, short, journal, docker, json), `key` what is
+    banned (ip, or net: the /64 of an IPv6 address). `trusted_proxies` are addresses and CIDR ranges that are never
+    banned, besides `ignored`: what the server's own `[DEFAULT] ignoreip` says, written out, because a reference to it
+    would keep the whole Fail2ban from starting where it is not set, as on a fresh Debian. `action` is a whole action
+    line; empty: the server's default action. The jails are switched off until `enabled`, so that a missing log file
+    cannot keep Fail2ban from starting.
+    """
+
+    log: str = DEFAULT_LOG
+    logtype: str = "file"
+    key: str = "ip"
+    trusted_proxies: Sequence[str] = ()
+    ignored: str = DEFAULT_IGNORED
+    action: str = ""
+    enabled: bool = False
+
+
+def render_filter() -> str:
+    """Return the filter with the event words of every mode, those of the project's own event types included."""
+    counted_lines = "\n".join(f"_counted-{mode} = {'|'.join(_words(mode))}" for mode in MODES)
+    surface_lines = "\n".join(f"_surface-{mode} = {surface or 'any'}" for mode, (_, surface) in MODES.items())
+    return filled("filter.conf", counted=counted_lines, surface=surface_lines, ident=IDENT)
+
+
+def render_jails(options: JailOptions | None = None) -> str:
+    """Return the three jails; without options those that are shipped."""
+    chosen = options or JailOptions()
+    extra = [f"ignoreip = {' '.join([chosen.ignored, *chosen.trusted_proxies])}"] if chosen.trusted_proxies else []
+    extra += [f"action = {chosen.action}"] if chosen.action else []
+    # A journal has no file, and a logpath beside it would keep the jail from starting.
+    source = "backend = systemd" if chosen.logtype == "journal" else f"backend = auto\nlogpath = {chosen.log}"
+    return filled(
+        "jail.conf",
+        enabled=str(chosen.enabled).lower(),
+        parameters=_parameters(chosen),
+        source=source,
+        extra="".join(f"{line}\n" for line in extra),
+    )
+
+
+def _words(mode: str) -> list[str]:
+    return [event_type.name for event_type in counted(mode)]
+
+
+def _parameters(options: JailOptions) -> str:
+    chosen = {"key": options.key, "logtype": options.logtype}
+    shipped = JailOptions()
+    return "".join(f", {name}={value}" for name, value in chosen.items() if value != getattr(shipped, name))
+
+
+def filled(name: str, **values: str) -> str:
+    """Return the template with each @{name} replaced; a filter is full of dollar, percent and brace signs."""
+    text = (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
+    for placeholder, value in values.items():
+        text = text.replace(f"@{{{placeholder}}}", value)
+    return text.rstrip() + "\n"

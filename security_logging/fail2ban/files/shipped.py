@@ -1,0 +1,30 @@
+"""The files that belong into Fail2ban's configuration directory, as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from security_logging.fail2ban.files.render import JailOptions, render_filter, render_jails
+from security_logging.fail2ban.files.report import render_report_action
+
+FILTER = "filter.d/django-security.conf"
+JAILS = "jail.d/django-security.conf"
+REPORT = "action.d/django-security-report.conf"
+JAIL_NAMES = ("django-auth", "django-admin", "django-probe")
+
+
+def shipped_files(options: JailOptions | None = None) -> dict[str, str]:
+    """
+    Return the content of each file by its path in the directory.
+
+    The filter counts what this project's vocabulary says, its own event types included; the jails have the options.
+    """
+    actions = sorted((_directory() / "action.d").glob("django-security-*"))
+    found = {f"action.d/{path.name}": path.read_text(encoding="utf-8") for path in actions}
+    return {FILTER: render_filter(), JAILS: render_jails(options), **found, REPORT: render_report_action()}
+
+
+def _directory() -> Path:
+    """Return where the files are: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[2]
+    return next(path for path in (package / "share" / "fail2ban", package.parent / "fail2ban") if path.is_dir())

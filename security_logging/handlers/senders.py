@@ -1,0 +1,79 @@
+"""The base of the handlers that send records to a log server: they count what is lost, and never raise."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from security_logging.formatters.records import message_of, visible
+from security_logging.handlers.last_resort import LastResort
+from security_logging.internal.patience import PATIENCE
+
+
+class Sender(Protocol):
+    """What takes a message to a log server."""
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have been taken and are not sent yet."""
+
+    def send(self, message: bytes) -> None:
+        """Take the message; raises OSError when it cannot."""
+
+    def flush(self) -> None:
+        """Wait a moment for what has been taken."""
+
+    def close(self) -> None:
+        """Let go of connection and thread."""
+
+
+class SenderHandler(logging.Handler):
+    """
+    Send each record; what cannot be sent goes to standard error, where systemd or Docker keep it.
+
+    `failures` counts such records. `emit` raises nothing and waits for nobody.
+    """
+
+    def __init__(self, name: str, sender: Sender) -> None:
+        """Take the name of the server for notices, and the way to it."""
+        super().__init__()
+        self.failures = 0
+        self.server = name
+        self._sender = sender
+        self._last_resort = LastResort(f"cannot send to {name}")
+
+    @property
+    def waiting(self) -> int:
+        """How many records have been taken and are not sent yet."""
+        return self._sender.waiting
+
+    def encode(self, record: logging.LogRecord) -> bytes:
+        """Return the record as the server wants it."""
+        raise NotImplementedError
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send the record, or write it to standard error."""
+        try:
+            self._sender.send(self.encode(record))
+        except Exception as error:  # noqa: BLE001 (a login must not fail for want of a log server)
+            self.fall_back([self._line(record)], error)
+
+    def flush(self) -> None:
+        """Wait a moment for what has been taken."""
+        self._sender.flush()
+
+    def close(self) -> None:
+        """Let go of connection and thread."""
+        self._sender.close()
+        super().close()
+
+    def fall_back(self, lines: list[str], error: Exception, patience: float = PATIENCE) -> None:
+        """Write lines that cannot be sent to standard error, with the reason once a minute; see LastResort.write."""
+        self.failures += len(lines)
+        self._last_resort.write(lines, error, patience)
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record)
+        except Exception:  # noqa: BLE001 (the formatter itself is what failed)
+            return visible(message_of(record))

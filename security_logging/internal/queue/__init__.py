@@ -1,0 +1,1 @@
+"""The queue that everything stands on which talks to a network."""

@@ -1,0 +1,168 @@
+"""Ready-made logging configurations: one call in settings.py returns Django's whole LOGGING."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from security_logging.formatters.text import TEXT_FORMATS
+from security_logging.handlers.syslog import parse_address
+from security_logging.logging_config import profiles as catalogue
+from security_logging.logging_config import streams as groups
+from security_logging.logging_config.profiles import ALIASES, PROFILES, Plan
+
+DEFAULT_DIRECTORY = "/var/log/django"
+TEXT_FILE, JSON_FILE = "security.log", "security.json"
+PROFILE_VARIABLE, PATH_VARIABLE = "SECURITY_LOGGING_PROFILE", "LOG_FILE_PATH"
+# Environment variable: the argument of build_logging that it sets.
+VARIABLES = {
+    "SECURITY_LOGGING_SITE": "site",
+    "SECURITY_LOGGING_ENVIRONMENT": "env",
+    "SECURITY_LOGGING_LEVEL": "level",
+    "SECURITY_LOGGING_STREAMS": "streams",
+    "SECURITY_LOGGING_SYSLOG": "syslog",
+    "SECURITY_LOGGING_TEXT": "text",
+}
+
+
+def build_logging(  # noqa: PLR0913 (the one call of the package: each is an independent choice with a default)
+    *profiles: str,
+    directory: str | os.PathLike[str] = DEFAULT_DIRECTORY,
+    site: str = "",
+    env: str = "",
+    logger_name: str = "security",
+    level: str = "INFO",
+    base: Mapping[str, Any] | None = None,
+    streams: str | Mapping[str, Sequence[str]] | None = None,
+    text: str = "verbose",
+    syslog: str = "/dev/log",
+    rotate_bytes: int = 0,
+    rotate_files: int = 10,
+    health_paths: Sequence[str] = groups.HEALTH_PATHS,
+    rate_limit: int = 0,
+    tenant: str | Callable[[], object] | None = None,
+) -> dict[str, Any]:
+    """
+    Return a LOGGING dictionary that writes to each of the profiles; nothing is opened or created here.
+
+    `console` is a coloured terminal, `file` text files, of which `security.log` holds the lines that Fail2ban reads,
+    `json` (or `ecs`) ECS JSON lines, both below `directory`; `cloudwatch`, `syslog` (to the address `syslog`, e.g.
+    `tls://logs.example.com?facility=local0`) and `journald` send. `site` and `env` are written with each record.
+
+    Without `base` it is the whole of LOGGING, in the streams security, django (requests and servers) and application
+    (all else), each in its own file. `streams="split"` makes finer ones (django, server, system, aws, network, app), a
+    mapping such as `{"payments": ["shop.payments"]}` your own, `streams="security"` leaves all other loggers alone.
+    With `base`, your own dictionary, that is the default: `base` is copied, its handlers and loggers stay, and where
+    it configures a logger that is ours too, our handlers are added.
+
+    `logger_name` must equal SECURITY_LOGGING_LOGGER_NAME. `text` is the format of all text files but the security log:
+    verbose, simple, located, pipe or line. `rotate_bytes` rotates files where there is no logrotate; it needs the extra
+    `rotate`. `health_paths` are those whose answered requests no access log shows. `rate_limit` is how many like
+    records of other loggers are kept in a minute; 0 is all. `tenant` is a function without arguments, or its dotted
+    path, that returns the tenant of the moment. Raises ValueError, with the choice there is, for an unknown profile,
+    none at all, an unknown preset or format, and an address that is none.
+    """
+    _check(profiles, text, syslog)
+    plan = Plan(
+        profiles=tuple(dict.fromkeys(ALIASES.get(profile, profile) for profile in profiles)),
+        streams=groups.resolve(streams, logger_name, is_whole=base is None),
+        directory=Path(directory),
+        site=site,
+        env=env,
+        text=text,
+        syslog=syslog,
+        rotate_bytes=rotate_bytes,
+        rotate_files=rotate_files,
+        health_paths=health_paths,
+        rate_limit=rate_limit,
+        tenant=tenant,
+    )
+    return _assembled(plan, level, base)
+
+
+def build_logging_from_environment(environment: Mapping[str, str] | None = None, **options: Any) -> dict[str, Any]:
+    """
+    Return LOGGING as the environment wants it, for a site that is configured the twelve-factor way.
+
+    SECURITY_LOGGING_PROFILE lists profiles, e.g. `console,json`; without it there is `file` where LOG_FILE_PATH is
+    set, else `console`. LOG_FILE_PATH is the directory of the files, or the security log itself when it has a suffix.
+    SECURITY_LOGGING_SITE, _ENVIRONMENT, _LEVEL, _STREAMS, _SYSLOG and _TEXT are arguments of `build_logging`;
+    `options`, the other ones, give way to them. Raises ValueError as `build_logging` does, and names the variable.
+    """
+    variables = os.environ if environment is None else environment
+    given = {name: variables[variable] for variable, name in VARIABLES.items() if variables.get(variable)}
+    path = Path(variables.get(PATH_VARIABLE) or options.pop("directory", DEFAULT_DIRECTORY))
+    default = "file" if variables.get(PATH_VARIABLE) else "console"
+    wanted = [name.strip() for name in (variables.get(PROFILE_VARIABLE) or default).split(",") if name.strip()]
+    directory = path.parent if path.suffix else path
+    try:
+        config = build_logging(*wanted, directory=directory, **{**options, **given})
+    except ValueError as error:
+        names = ", ".join((PROFILE_VARIABLE, *VARIABLES))
+        raise ValueError(f"{error} It comes from one of the environment variables {names}.") from error
+    if path.suffix and "security_file" in config["handlers"]:
+        config["handlers"]["security_file"]["filename"] = str(path)
+    return config
+
+
+def _check(profiles: tuple[str, ...], text: str, syslog: str) -> None:
+    known = (*PROFILES, *ALIASES)
+    unknown = [name for name in profiles if name not in known]
+    if unknown or not profiles:
+        wrong = repr(unknown[0]) if unknown else "no profile"
+        raise ValueError(f"build_logging: {wrong} given; choose from {', '.join(map(repr, known))}.")
+    if text not in TEXT_FORMATS:
+        raise ValueError(f"build_logging: text={text!r}; choose from {', '.join(map(repr, TEXT_FORMATS))}.")
+    parse_address(syslog)
+
+
+def _assembled(plan: Plan, level: str, base: Mapping[str, Any] | None) -> dict[str, Any]:
+    config = _copy(base or {})
+    config.setdefault("version", 1)
+    config.setdefault("disable_existing_loggers", False)
+    parts = catalogue.build(plan)
+    for name in ("formatters", "filters", "handlers"):
+        config.setdefault(name, {}).update(getattr(parts, name))
+    for stream, prefixes in plan.streams.items():
+        for prefix in prefixes:
+            _add_logger(config, prefix, parts.of_stream[stream], level)
+    if base is None and "django" in config["loggers"]:
+        _add_mail(config)
+    for name in groups.NOISY if base is None else ():
+        config["loggers"].setdefault(name, {"level": "CRITICAL"})
+    return config
+
+
+def _add_logger(config: dict[str, Any], name: str, handlers: list[str], level: str) -> None:
+    loggers = config.setdefault("loggers", {})
+    if name == "":
+        logger = config.setdefault("root", {"level": level})
+    else:
+        quiet = name in groups.NOISY
+        logger = loggers.setdefault(name, {"level": "WARNING" if quiet else level, "propagate": False})
+    # Each once: a line that is written twice is counted twice.
+    logger["handlers"] = list(dict.fromkeys([*logger.get("handlers", []), *handlers]))
+
+
+def _add_mail(config: dict[str, Any]) -> None:
+    """Keep Django's own mail to ADMINS about errors in requests; it would be lost with the logger's other handlers."""
+    config["filters"]["require_debug_false"] = {"()": "django.utils.log.RequireDebugFalse"}
+    config["handlers"]["mail_admins"] = {
+        "class": "django.utils.log.AdminEmailHandler",
+        "level": "ERROR",
+        "filters": ["require_debug_false"],
+    }
+    config["loggers"]["django"]["handlers"].append("mail_admins")
+
+
+def _copy(base: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy the mappings and lists of a configuration; classes, filters and other objects in it are shared."""
+    return {key: _copied(value) for key, value in base.items()}
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _copy(value)
+    return list(value) if isinstance(value, list | tuple) else value

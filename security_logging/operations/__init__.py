@@ -1,0 +1,1 @@
+"""What people run: reading the log, the doctor and the drill."""

@@ -1,0 +1,79 @@
+"""What nobody would see: events that are switched off, and those that need a package or the middleware."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.conf import settings
+
+from security_logging.checks.missing_events import told
+from security_logging.checks.requests import MIDDLEWARE
+from security_logging.conf import Settings
+from security_logging.events import event as events
+from security_logging.logger import is_wanted
+from security_logging.operations.doctor.findings import Finding, note, ok
+
+
+@dataclass(frozen=True)
+class Need:
+    """An event type, and the Django apps of which one must be installed for it to happen; `what` they are."""
+
+    event: str
+    what: str
+    apps: tuple[str, ...]
+
+
+NEEDS = (
+    Need("mfa_failed", "second factor", ("django_otp", "allauth.mfa", "two_factor")),
+    Need("token_failed", "API with tokens", ("rest_framework", "oauth2_provider")),
+    Need("login_locked", "lock-out", ("axes", "allauth.account")),
+    Need("rate_limited", "rate limit", ("django_ratelimit", "rest_framework", "allauth.account")),
+    Need("admin_action", "admin", ("django.contrib.admin",)),
+    Need("user_created", "user model of Django", ("django.contrib.auth",)),
+)
+# Apps that could cause an event and that no integration of ours watches.
+UNWATCHED = {
+    "ninja": "token_failed",
+    "graphene_django": "token_failed",
+    "defender": "login_locked",
+    "mfa": "mfa_failed",
+}
+
+
+def of_coverage() -> Iterator[Finding]:
+    """Name the event types that cannot be seen in this project, and why."""
+    found = [*_switched_off(), *_without_middleware(), *_without_package(), *_unwatched()]
+    yield from found
+    if not found:
+        yield ok("coverage", f"Each of the {len(events.event_types())} event types can be seen.")
+
+
+def _switched_off() -> Iterator[Finding]:
+    names = [kind.name for kind in events.event_types() if not is_wanted(kind)]
+    if names:
+        yield note("unseen.switched_off", f"{Settings.EVENTS.name} switches off: {', '.join(names)}.")
+
+
+def _without_middleware() -> Iterator[Finding]:
+    if MIDDLEWARE not in settings.MIDDLEWARE:
+        yield note("unseen.middleware", f"Without the middleware nobody sees: {'; '.join(told())}.")
+
+
+def _without_package() -> Iterator[Finding]:
+    for need in NEEDS:
+        if is_wanted(events.get(need.event)) and not any(map(apps.is_installed, need.apps)):
+            message = f"{need.event} cannot happen: INSTALLED_APPS has no {need.what} ({', '.join(need.apps)})."
+            yield note("unseen.package", message)
+
+
+def _unwatched() -> Iterator[Finding]:
+    for app, event in UNWATCHED.items():
+        if apps.is_installed(app):
+            hint = (
+                f'Log it where your code refuses: log_event("{event}", request, reason="..."), see docs/extending.md.'
+            )
+            yield note(
+                "unseen.unwatched", f"{app} is installed, and nothing watches it: its {event} is not seen.", hint
+            )

@@ -1,0 +1,65 @@
+"""Performing a drill: step after step, and whatever happens, the cleaning up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from datetime import datetime, timezone
+
+from security_logging.events.types import DRILL
+from security_logging.logger import log_event
+from security_logging.operations.drill.results import (
+    FAILED,
+    NOT_REACHED,
+    PASSED,
+    SKIPPED,
+    Evidence,
+    Outcome,
+    Result,
+    Skipped,
+    Stopped,
+)
+from security_logging.operations.drill.scene import Scene
+from security_logging.operations.drill.steps import CLEAN_UP, STEPS, Step
+
+
+def perform(scene: Scene, mode: str) -> Outcome:
+    """Perform all steps and return what came out; each is also logged as an event `drill`."""
+    started = datetime.now(timezone.utc)
+    results: list[Result] = []
+    try:
+        for step in STEPS:
+            results.append(_performed(step, scene))
+            if step.vital and results[-1].state == FAILED:
+                break
+    finally:
+        cleaned_up = _performed(CLEAN_UP, scene)
+    results += [Result(step.name, step.title, NOT_REACHED) for step in STEPS[len(results) :]]
+    return Outcome(
+        drill_id=scene.plan.id,
+        mode=f"{mode}, {scene.entrance.title}",
+        started=started.isoformat(timespec="seconds"),
+        addresses=scene.plan.addresses,
+        results=[*results, cleaned_up],
+        times=scene.times,
+        targets=asdict(scene.plan.targets),
+    )
+
+
+def _performed(step: Step, scene: Scene) -> Result:
+    began = time.monotonic()
+    evidence: list[Evidence] = []
+    state, reason = PASSED, ""
+    try:
+        evidence.extend(step.play(scene))
+    except Skipped as skipped:
+        state, reason = SKIPPED, str(skipped)
+    except Stopped as stopped:
+        state, reason = FAILED, str(stopped)
+    except Exception as problem:  # noqa: BLE001 (whatever it was, the report tells it and the cleaning up follows)
+        state, reason = FAILED, f"{type(problem).__name__}: {problem}"
+    if not all(item.ok for item in evidence):
+        state = FAILED
+    if step.name != "preflight" or state != FAILED:  # nothing is written where the log might become root's
+        log_event(DRILL, drill_id=scene.plan.id, step=step.name, detail=f"DRILL {state} {reason}".strip())
+    return Result(step.name, step.title, state, time.monotonic() - began, tuple(evidence), reason)

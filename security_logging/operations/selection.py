@@ -1,0 +1,87 @@
+"""Which events somebody wants to see."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from security_logging.addresses.parsing import Network, parse_address, parse_network
+from security_logging.events import event as events
+from security_logging.events.event import EVENT_CLASSES, SecurityEvent
+from security_logging.events.fields import UNKNOWN
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
+_SPAN = re.compile(r"(\d{1,6})([smhdw])")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """
+    What to look for; an empty tuple and None ask for nothing special.
+
+    `names` are event types, `networks` hold the address, the peer or the claimed address, `users` the user or the one
+    acted on.
+    """
+
+    names: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    users: tuple[str, ...] = ()
+    surfaces: tuple[str, ...] = ()
+    since: datetime | None = None
+    counted: bool = False
+
+    def matches(self, event: SecurityEvent) -> bool:
+        """Tell whether the event is wanted."""
+        fields = event.fields
+        return (
+            (not self.names or event.type.name in self.names)
+            and (not self.networks or self._is_near(event))
+            and (not self.users or fields.get("user") in self.users or fields.get("target") in self.users)
+            and (not self.surfaces or fields["surface"] in self.surfaces)
+            and (self.since is None or event.time >= self.since)
+            and (not self.counted or is_counted(event))
+        )
+
+    def _is_near(self, event: SecurityEvent) -> bool:
+        written = (event.fields.get(name, UNKNOWN) for name in ("ip", "peer", "claimed"))
+        addresses = [address for text in written if (address := parse_address(str(text)))]
+        return any(address in network for address in addresses for network in self.networks)
+
+
+def is_counted(event: SecurityEvent) -> bool:
+    """Tell whether some mode of the Fail2ban filter counts the event against its address."""
+    return event.type.counted_as is not None and event.address != UNKNOWN
+
+
+def moment(text: str, now: datetime | None = None) -> datetime:
+    """
+    Return the time that `2h`, `30m`, `1d` or an ISO 8601 time means; without a zone it is UTC, as the log is.
+
+    Raises ValueError for anything else.
+    """
+    span = _SPAN.fullmatch(text)
+    if span:
+        return (now or datetime.now(timezone.utc)) - timedelta(seconds=int(span[1]) * _UNITS[span[2]])
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        example = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M}"
+        raise ValueError(f"{text!r} is no time; write 2h, 30m, 1d, or an ISO 8601 time such as {example}") from None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Return the event types that a name or a whole class such as `auth.*` means; raises ValueError for no such."""
+    known = {event_type.name: event_type for event_type in events.event_types()}
+    event_class = text.removesuffix(".*")
+    if text in known:
+        return (text,)
+    if text.endswith(".*") and event_class in EVENT_CLASSES:
+        return tuple(name for name, event_type in known.items() if event_type.event_class == event_class)
+    raise ValueError(f"{text!r} is no event type; there are {', '.join(known)}, and classes such as auth.*")
+
+
+def network_of(text: str) -> Network:
+    """Return the address or CIDR range; raises ValueError when it is none."""
+    return parse_network(text)

@@ -1,0 +1,1 @@
+"""Who and where: what is known of a request besides its address."""

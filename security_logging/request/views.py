@@ -1,0 +1,63 @@
+"""The views of Django in which a credential is tried or changed, told from the URL configuration."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from security_logging.request.view_classes import is_of, view_class_of
+
+if TYPE_CHECKING:
+    from django.urls import ResolverMatch
+
+
+class AccountView(Enum):
+    """What a view is for."""
+
+    LOGIN = "login"
+    RESET_REQUEST = "reset_request"  # asking for a link that resets the password
+    RESET = "reset"  # using it
+    CHANGE = "change"  # of one's own password
+    CHANGE_FOR_USER = "change_for_user"  # of somebody else's, in the admin
+
+
+# By the module that defines them.
+_CLASSES = {
+    "django.contrib.auth.views": {
+        "LoginView": AccountView.LOGIN,
+        "PasswordResetView": AccountView.RESET_REQUEST,
+        "PasswordResetConfirmView": AccountView.RESET,
+        "PasswordChangeView": AccountView.CHANGE,
+    }
+}
+_ADMIN_NAMES = {"login": AccountView.LOGIN, "password_change": AccountView.CHANGE}
+
+
+def add(module: str, classes: dict[str, AccountView]) -> None:
+    """Add views of another package, which end an attempt in the same ways as Django's."""
+    _CLASSES[module] = classes
+
+
+def account_view_of(match: ResolverMatch | None) -> AccountView | None:
+    """
+    Return what the view is for, None when it is none of Django's account views or derived from one.
+
+    Admin sites are known by the application namespace that each of them has, whatever its name and path are.
+    """
+    if match is None:
+        return None
+    if "admin" not in match.app_names:
+        return _of_class(view_class_of(match))
+    name = match.url_name or ""
+    # UserAdmin names it after auth.User even where it serves another user model.
+    return AccountView.CHANGE_FOR_USER if name.endswith("_password_change") else _ADMIN_NAMES.get(name)
+
+
+def _of_class(view_class: Any) -> AccountView | None:
+    found = (
+        kind
+        for module, classes in _CLASSES.items()
+        for name, kind in classes.items()
+        if is_of(view_class, module, name)
+    )
+    return next(found, None)

@@ -1,0 +1,64 @@
+"""Forwarding headers of a peer that nobody trusts: somebody's forgery, or a proxy of ours that no setting names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from security_logging.addresses.client_ip import forwarding_key, has_trusted_peer
+from security_logging.addresses.parsing import net_of, parse_address
+from security_logging.conf import conf
+from security_logging.events.fields import UNKNOWN
+from security_logging.events.types import UNTRUSTED_FORWARDING
+from security_logging.internal.errors import attempt
+from security_logging.logger import events_of, log_event
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+INTERVAL = 3600  # seconds in which one network is told once: a proxy that is not trusted sends every request
+MAX_NETS = 1000  # told in that time; who holds more networks than these shall not fill the log with them
+UNTRUSTED_PEER = "untrusted_peer"
+
+
+class ForwardingWatch:
+    """
+    What one process has told of peers that name another client than themselves.
+
+    Nothing is told where the project finds the client by a function of its own, nor of a request that has left a line
+    anyway: that line has the claim. Some servers put the client into REMOTE_ADDR and leave the header: no other
+    client, so nothing to tell.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with nothing told; `clock` counts seconds."""
+        # Once, like MIDDLEWARE: each page would pay for it.
+        self.key = attempt("forwarding", forwarding_key, "HTTP_X_FORWARDED_FOR")
+        self._clock = clock
+        self._began = float("-inf")
+        self._told: set[str] = set()  # networks
+        self._settled: set[str] = set()  # peers that need no second look: behind a proxy each page would pay for it
+
+    def look_at(self, request: HttpRequest) -> None:
+        """Log that the request's peer forwards and is not trusted, if that is so and was not told within the hour."""
+        if self._clock() - self._began >= INTERVAL:
+            self._began = self._clock()
+            self._told.clear()
+            self._settled.clear()
+        peer = str(request.META.get("REMOTE_ADDR"))
+        if peer not in self._settled and self._is_settled(request, peer) and len(self._settled) < MAX_NETS:
+            self._settled.add(peer)
+
+    def _is_settled(self, request: HttpRequest, peer: str) -> bool:
+        """Log what there is to log; tell whether the next request of the peer can be nothing new."""
+        if has_trusted_peer(request) or conf.CLIENT_IP_RESOLVER is not None:
+            return True
+        address = parse_address(peer)
+        if address is not None and address == parse_address(str(request.META[self.key]).rpartition(",")[2]):
+            return False
+        net = UNKNOWN if address is None else net_of(address)  # uvicorn may put there any text of the client's
+        if net not in self._told and not events_of(request) and len(self._told) < MAX_NETS:
+            self._told.add(net)
+            log_event(UNTRUSTED_FORWARDING, request, reason=UNTRUSTED_PEER)
+        return net in self._told

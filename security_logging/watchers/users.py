@@ -1,0 +1,140 @@
+"""Changes of users: created, deleted, disabled, and made staff or superuser."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
+from django.db.models.signals import post_delete, post_save, pre_save
+
+from security_logging.events.types import PRIVILEGES_CHANGED, USER_CREATED, USER_DELETED, USER_DISABLED
+from security_logging.internal.errors import attempt
+from security_logging.logger import log_event
+from security_logging.request.user import actor, key_of, name_of
+
+FIXTURE = "fixture"  # the reason when loaddata wrote it
+_PRIVILEGES = ("is_staff", "is_superuser")
+_ACTIVE = "is_active"
+_BEFORE = "_security_logging_before"  # where a user that is being saved keeps the stored flags
+_PLACE = "accounts"
+
+
+def connect() -> None:
+    """
+    Connect the receivers to the user model, its proxies and its children; doing it twice connects them once.
+
+    Only to these: a receiver of `post_delete` for every model would take Django's fast deletion from all of them.
+    """
+    watched: Any = user_model()
+    if watched is None:
+        return
+    for model in apps.get_models():
+        if issubclass(model, watched):
+            pre_save.connect(on_pre_save, sender=model, weak=False, dispatch_uid="security_logging.user_before")
+            post_save.connect(on_post_save, sender=model, weak=False, dispatch_uid="security_logging.user_saved")
+        if model._meta.concrete_model is watched:  # a child is deleted together with its user, which is signalled
+            post_delete.connect(on_post_delete, sender=model, weak=False, dispatch_uid="security_logging.user_deleted")
+
+
+def user_model() -> Any | None:
+    """Return the user model, None for a site without users: its apps hold no such model."""
+    try:
+        return get_user_model()
+    except ImproperlyConfigured:
+        return None
+
+
+def on_pre_save(
+    sender: type[Model],
+    instance: Any = None,
+    using: str | None = None,
+    update_fields: Collection[str] | None = None,
+    **kwargs: object,
+) -> None:
+    """
+    Remember what is stored about the user, if the save may change it.
+
+    Every argument has a default, here and below: a project may send Django's signals by hand, and without some of them.
+    """
+    attempt(_PLACE, _remember, None, instance, using, update_fields)
+
+
+def on_post_save(
+    sender: type[Model], instance: Any = None, created: bool = False, raw: bool = False, **kwargs: object
+) -> None:
+    """Log what the save has changed."""
+    attempt(_PLACE, _log_saved, None, instance, created, FIXTURE if raw else None)
+
+
+def on_post_delete(sender: type[Model], instance: Any = None, **kwargs: object) -> None:
+    """Log that the user was deleted, and what it was allowed to do."""
+    attempt(_PLACE, partial(_log_deleted, instance), None)
+
+
+def target(user: Any) -> dict[str, Any]:
+    """Return the fields of an event that say whom it was done to."""
+    return {"target": partial(name_of, user), "target_id": partial(key_of, user)}
+
+
+def _remember(user: Any, using: str | None, update_fields: Collection[str] | None) -> None:
+    vars(user).pop(_BEFORE, None)  # of a save that failed
+    vars(user)[_BEFORE] = _stored(user, using, update_fields)
+
+
+def _stored(user: Any, using: str | None, update_fields: Collection[str] | None) -> Mapping[str, bool] | None:
+    """
+    Return the stored flags that the save writes, None when it writes none or the user is not stored.
+
+    Read from the database, not remembered since the user was loaded: that would cost each request that loads a user,
+    and would not see a user that the code has put together by its key.
+    """
+    names = [name for name in _flags(user) if update_fields is None or name in update_fields]
+    is_new = user.pk is None or (user._state.adding and user._meta.pk.has_default())
+    if is_new or not names:
+        return None
+    return next(iter(type(user)._base_manager.using(using).filter(pk=user.pk).values(*names)), None)
+
+
+def _flags(user: Any) -> list[str]:
+    """Return those of our flags that the user's model stores; a custom one may have none of them."""
+    stored = {field.name for field in user._meta.concrete_fields}
+    return [name for name in (_ACTIVE, *_PRIVILEGES) if name in stored]
+
+
+def _log_saved(user: Any, created: bool, reason: str | None) -> None:
+    before = vars(user).pop(_BEFORE, None)
+    if before is not None:
+        _log_changes(user, before, reason)
+    elif created:
+        _log_created(user, reason)
+
+
+def _log_changes(user: Any, before: Mapping[str, bool], reason: str | None) -> None:
+    changed = {name: bool(getattr(user, name)) for name in before if bool(before[name]) != bool(getattr(user, name))}
+    for name, value in changed.items():
+        if name == _ACTIVE and not value:
+            log_event(USER_DISABLED, reason=reason, **actor(), **target(user))
+        else:
+            words: dict[str, Any] = {"change": name, "before": _word(not value), "after": _word(value)}
+            log_event(PRIVILEGES_CHANGED, reason=reason, **actor(), **target(user), **words)
+
+
+def _log_created(user: Any, reason: str | None) -> None:
+    log_event(USER_CREATED, reason=reason, **actor(), **target(user), after=_privileges(user))
+
+
+def _log_deleted(user: Any) -> None:
+    log_event(USER_DELETED, **actor(), **target(user), before=_privileges(user))
+
+
+def _privileges(user: Any) -> str | None:
+    return ", ".join(name for name in _PRIVILEGES if getattr(user, name, False)) or None
+
+
+def _word(value: bool) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,93 @@
+"""Celery: LOGGING stays, and records know their task and the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from celery import Celery, signals  # type: ignore[import-untyped]  # it has none
+from django.apps import apps
+
+from log_records import record
+from security_logging import log_filters
+from security_logging.events.event import SecurityEvent
+from security_logging.integrations import celery, memory
+from security_logging.log_filters import ContextFilter
+
+MEMORY = {"memory_mb": 52, "available_mb": 812, "swap_mb": 0}
+STARTS = {
+    signals.worker_ready: "celery_worker",
+    signals.worker_process_init: "celery_worker",
+    signals.beat_init: "celery_beat",
+}
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
+    """Yield an application of Celery's that runs its tasks at once, connected to our logging."""
+    monkeypatch.setattr(log_filters, "providers", [])
+    monkeypatch.setattr(memory, "read", lambda: MEMORY)
+    monkeypatch.setattr("celery.app.log.Logging._setup", False)
+    celery._memory.cache_clear()
+    celery.connect()
+    with Celery("shop", set_as_current=False, broker="memory://") as made:
+        made.conf.task_always_eager = True
+        yield made
+    for signal in (*STARTS, signals.setup_logging):
+        signal.disconnect(dispatch_uid=celery._UID)
+    celery._memory.cache_clear()
+
+
+def seen() -> dict[str, object]:
+    """Return what a ContextFilter knows of the task."""
+    made = record()
+    ContextFilter().filter(made)
+    return {name: value for name, value in made.__dict__.items() if name in ("task", "task_id", *MEMORY)}
+
+
+def test_loggers_are_not_hijacked(app: Celery) -> None:
+    """Celery sees that logging is set up, and leaves the loggers alone."""
+    assert app.log.setup_logging_subsystem() != []
+
+
+def test_memory(app: Celery) -> None:
+    """In a worker each record has the memory."""
+    app.log.setup_logging_subsystem()
+    assert seen() == MEMORY
+
+
+def test_task(app: Celery) -> None:
+    """Inside a task each record has its name and id."""
+    app.log.setup_logging_subsystem()
+    task = app.task(name="shop.mail")(seen)
+    assert task.apply(task_id="t1").get() == {**MEMORY, "task": "shop.mail", "task_id": "t1"}
+
+
+def test_web_process(app: Celery) -> None:
+    """A web process that only sends tasks is no worker: its records stay as they are."""
+    assert seen() == {}
+
+
+def test_connected_twice(app: Celery) -> None:
+    """Set up twice, as by a worker with a beat inside, each record is still described once."""
+    celery.connect()
+    app.log.setup_logging_subsystem()
+    app.log.already_setup = False
+    app.log.setup_logging_subsystem()
+    assert log_filters.providers == [celery.task_context]
+
+
+def test_django_is_set_up(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody has set Django up yet, that is done first: LOGGING comes with it."""
+    calls: list[str] = []
+    monkeypatch.setattr(apps, "ready", False)
+    monkeypatch.setattr("django.setup", lambda: calls.append("setup"))
+    app.log.setup_logging_subsystem()
+    assert calls == ["setup"]
+
+
+@pytest.mark.parametrize(("signal", "reason"), STARTS.items(), ids=["worker", "child", "beat"])
+def test_start(app: Celery, signal: signals.Signal, reason: str, captured: list[SecurityEvent]) -> None:
+    """A worker, each of its child processes and the beat say that they begin to log."""
+    signal.send(sender=app)
+    assert [(event.type.name, event.fields["reason"]) for event in captured] == [("logging_started", reason)]
