@@ -30,7 +30,7 @@ class Missing:
         return f"{text} of {self.package}" if self.package else text
 
 
-# Without the middleware tests/test_flows.py and tests/integrations/test_flows.py lose exactly these.
+# Without the middleware the flows of tests/watchers and tests/integrations/real_packages lose exactly these.
 MISSING = (
     Missing("login_failed", ("empty", "rejected_by_form", "not_staff", "inactive", "not_allowed")),
     Missing("crosssite_request", ("empty", "rejected_by_form")),

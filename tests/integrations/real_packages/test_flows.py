@@ -23,7 +23,7 @@ from fido2.webauthn import Aaguid, AttestationObject, AttestedCredentialData, Au
 from oauth2_provider.models import Application
 from two_factor.admin import patch_admin, unpatch_admin
 
-from integrations.conftest import ADDRESS
+from integrations.real_packages.conftest import ADDRESS
 from security_logging.checks.missing_events import MISSING, WITHOUT_ADDRESS, Missing
 from security_logging.checks.missing_events import told as told_events
 from security_logging.events.event import SecurityEvent

@@ -1,7 +1,7 @@
 """
 Tests against the real packages, in a project of their own.
 
-`test_integrations.py` runs them with the settings of that project; with others there is nothing to collect.
+`../test_integrations.py` runs them with the settings of that project; with others there is nothing to collect.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application
 
-from integrations.conftest import Lines
+from integrations.real_packages.conftest import Lines
 from security_logging.integrations import oauth2
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth.models import User
 from django.test import Client
 
-from integrations.conftest import ADDRESS, Lines
+from integrations.real_packages.conftest import ADDRESS, Lines
 from security_logging.integrations import axes
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from integrations.conftest import Lines
+from integrations.real_packages.conftest import Lines
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 from canary import HEADERS, PASSWORD, QUERY, TOKEN, every_sink, leaks
 from documented import blocks, shown
-from integrations.conftest import Lines
+from integrations.real_packages.conftest import Lines
 from security_logging.events.event import SecurityEvent
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
-from integrations.conftest import Lines
+from integrations.real_packages.conftest import Lines
 from security_logging.integrations import drf
 
 pytestmark = pytest.mark.django_db

@@ -20,7 +20,7 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 
-from integrations.conftest import ADDRESS, Lines
+from integrations.real_packages.conftest import ADDRESS, Lines
 
 pytestmark = pytest.mark.django_db
 

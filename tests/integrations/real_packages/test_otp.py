@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django_otp.plugins.otp_static.models import StaticDevice
 
-from integrations.conftest import Lines
+from integrations.real_packages.conftest import Lines
 
 pytestmark = pytest.mark.django_db
 

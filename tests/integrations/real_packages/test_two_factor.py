@@ -13,7 +13,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 from two_factor.admin import patch_admin, unpatch_admin
 
-from integrations.conftest import ADDRESS, Lines
+from integrations.real_packages.conftest import ADDRESS, Lines
 
 pytestmark = pytest.mark.django_db
 
