@@ -21,6 +21,7 @@ readonly TEST_PACKAGES=(
   chromium                     # visits a hostile page
   debootstrap                  # roots with other versions of Fail2ban
   systemd-journal-remote       # writes a journal without a running systemd
+  postgresql redis-server memcached  # what a site keeps its users and its cache in; started by the tests alone
 )
 # Package scripts ask this program before they start a service; 101 means no. See invoke-rc.d(8).
 readonly POLICY=/usr/sbin/policy-rc.d

@@ -16,8 +16,26 @@ class SecurityLoggingConfig(AppConfig):
         """Register the checks and connect the receivers, once Django knows its apps."""
         from security_logging import integrations, logger
         from security_logging.checks import registry
-        from security_logging.watchers import admin_log, django_loggers, logins, permissions, startup, users
+        from security_logging.watchers import (
+            admin_log,
+            django_loggers,
+            logins,
+            permissions,
+            prior_failures,
+            startup,
+            users,
+        )
 
         registry.register()
-        for watcher in (logger, integrations, logins, django_loggers, users, permissions, admin_log, startup):
+        for watcher in (
+            logger,
+            integrations,
+            logins,
+            prior_failures,
+            django_loggers,
+            users,
+            permissions,
+            admin_log,
+            startup,
+        ):
             watcher.connect()

@@ -169,8 +169,9 @@ class Settings:
     PRIOR_FAILURES_WINDOW = Setting[int](
         0,
         "int",
-        "Seconds for which each login_failed and mfa_failed is counted in Django's cache, for its user and its "
-        "address, so that a login says how many there were before it; 0: not counted.",
+        "Seconds for which each login_failed and mfa_failed is counted for its user and its address, so that a login "
+        "says how many there were before it; 0: not counted. Processes share their counts through Django's default "
+        "cache, in the background.",
     )
 
     # CloudWatch (security_logging.cloudwatch); read only where it is used.

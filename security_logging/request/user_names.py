@@ -11,6 +11,7 @@ from django.utils.crypto import salted_hmac
 
 from security_logging.conf import conf
 from security_logging.events.types import LOGIN_FAILED, LOGIN_LOCKED, PASSWORD_RESET_REQUESTED, EventType
+from security_logging.internal.database import reading
 
 # Events whose user name somebody typed and nobody has proven: people type passwords into that field.
 TYPED = (LOGIN_FAILED.name, LOGIN_LOCKED.name, PASSWORD_RESET_REQUESTED.name)
@@ -84,15 +85,16 @@ def _is_known(name: str) -> bool | None:
     if _is_in_event_loop():  # Django refuses queries there
         return None
     users = get_user_model()._default_manager
-    try:
-        users.get_by_natural_key(name)
-    except MultipleObjectsReturned:
+    with reading(users.db):
+        try:
+            users.get_by_natural_key(name)
+        except MultipleObjectsReturned:
+            return True
+        except ValueError:  # a NUL or a lone surrogate, which no database stores
+            return False
+        except ObjectDoesNotExist:
+            return _is_email_address(name)
         return True
-    except ValueError:  # a NUL or a lone surrogate, which no database stores
-        return False
-    except ObjectDoesNotExist:
-        return _is_email_address(name)
-    return True
 
 
 def _is_email_address(name: str) -> bool:

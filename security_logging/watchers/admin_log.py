@@ -12,6 +12,7 @@ from django.db.models import AutoField, IntegerField, Model, UUIDField
 from django.db.models.signals import post_save
 
 from security_logging.events.types import ADMIN_ACTION
+from security_logging.internal.database import reading
 from security_logging.internal.errors import attempt
 from security_logging.logger import log_event
 from security_logging.request.user import acting_user, name_of
@@ -75,7 +76,8 @@ def _object(entry: Any) -> str | None:
     if entry.content_type_id is None:
         return None
     content_types: Any = apps.get_model("contenttypes", "ContentType")
-    content_type = content_types.objects.get_for_id(entry.content_type_id)
+    with reading(content_types.objects.db):
+        content_type = content_types.objects.get_for_id(entry.content_type_id)
     model = content_type.model_class()
     label = f"{content_type.app_label}.{content_type.model}"
     return f"{label} {entry.object_id}" if model is not None and _has_harmless_key(model) else label

@@ -14,6 +14,7 @@ from django.db.models import ManyToManyField, Model
 from django.db.models.signals import m2m_changed
 
 from security_logging.events.types import GROUP_PERMISSIONS_CHANGED, PRIVILEGES_CHANGED
+from security_logging.internal.database import reading
 from security_logging.internal.errors import attempt
 from security_logging.logger import log_event
 from security_logging.request.user import actor
@@ -109,8 +110,9 @@ def _holders(relation: Relation, using: str | None, chosen: Mapping[str, object]
     names = (f"{relation.holder}__{relation.holder_name}", *(f"{relation.held}__{name}" for name in relation.held_name))
     rows = relation.through._base_manager.using(using).filter(**chosen)
     found: dict[object, Holder] = {}
-    for key, held, name, *words in rows.values_list(f"{relation.holder}__pk", f"{relation.held}__pk", *names):
-        found.setdefault(key, Holder(name)).held[held] = ".".join(words)
+    with reading(rows.db):
+        for key, held, name, *words in rows.values_list(f"{relation.holder}__pk", f"{relation.held}__pk", *names):
+            found.setdefault(key, Holder(name)).held[held] = ".".join(words)
     return found
 
 

@@ -1,12 +1,11 @@
-"""How many logins of a user or an address failed before one succeeded, counted in Django's cache."""
+"""How many logins of a user or an address failed before one succeeded."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-from django.core.cache import cache
 
 from security_logging.addresses import client_ip
 from security_logging.conf import conf
@@ -14,6 +13,8 @@ from security_logging.events.fields import UNKNOWN
 from security_logging.internal.errors import attempt
 from security_logging.logger import log_event, plain_request
 from security_logging.request.current import current_request
+from security_logging.watchers.failure_counts import FailureCounts
+from security_logging.watchers.shared_failures import SharedFailures
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from security_logging.events.types import EventType
 
 USER, ADDRESS = "user", "address"
+
+counts = FailureCounts()
+sharing = SharedFailures(counts)
+
+
+def connect() -> None:
+    """Let a forked process begin with counts of its own."""
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(after_in_child=sharing.forget)
 
 
 def log_failure(
@@ -38,38 +48,33 @@ def log_failure(
 
 
 def count(user: object, event: SecurityEvent) -> None:
-    """
-    Count a failed login for its user, as in `log_failure`, and its address.
-
-    What an attacker can fill is bounded by SECURITY_LOGGING_PRIOR_FAILURES_WINDOW and by the cache, which forgets the
-    oldest entries.
-    """
+    """Count a failed login for its user, as in `log_failure`, and its address, in the memory of this process."""
     named = user() if callable(user) else user
     for kind, value in ((USER, "" if named is None else str(named)), (ADDRESS, event.address)):
         if value and value != UNKNOWN:
-            key = _key(kind, value)
-            cache.add(key, 0, conf.PRIOR_FAILURES_WINDOW)
-            cache.incr(key)
+            counts.add(_key(kind, value))
+    sharing.start()
 
 
 def before_login(user: Callable[[], str], request: HttpRequest | None) -> int | None:
     """
     Return how many logins failed before this one, for its user or its address, whichever is more; forget the user's.
 
-    The address keeps its count: who breaks into one account goes on with the next. None when failures are not counted.
+    Those of other processes are known about a second later. The address keeps its count: who breaks into one account
+    goes on with the next. None when failures are not counted.
     """
-    if not conf.PRIOR_FAILURES_WINDOW:
+    window = conf.PRIOR_FAILURES_WINDOW
+    if not window:
         return None
-    keys = [_key(USER, user())]
+    of_user = _key(USER, user())
+    found = counts.count(of_user, window)
+    if found:
+        counts.end(of_user)
     served = plain_request(request) or current_request()
     address = client_ip.resolve(served).address if served is not None else None
-    if address is not None:
-        keys.append(_key(ADDRESS, str(address)))
-    found = cache.get_many(keys)
-    cache.delete(keys[0])
-    return max(map(int, found.values()), default=0)
+    return found if address is None else max(found, counts.count(_key(ADDRESS, str(address)), window))
 
 
 def _key(kind: str, value: str) -> str:
-    # A digest: user names may hold what a cache refuses in a key, and nobody needs to read them there.
-    return f"security_logging.failures.{kind}.{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    # A digest: a user name may be as long as a client likes, and a cache is no place to keep it.
+    return f"{kind}.{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:32]}"

@@ -16,7 +16,9 @@ import security_logging
 from security_logging.conf import Settings, conf, declared
 from security_logging.events.types import LOGGING_STARTED
 from security_logging.handlers.sinks import sinks
+from security_logging.internal.errors import attempt
 from security_logging.logger import log_event
+from security_logging.watchers import prior_failures
 
 SERVER = "server"  # a web server's process has got its first request
 _UID = "security_logging.watchers.startup"
@@ -50,6 +52,7 @@ def _on_request_started(sender: object, **kwargs: object) -> None:
     is_server = isinstance(sender, type) and issubclass(sender, (WSGIHandler, ASGIHandler))
     if is_server and request_started.disconnect(dispatch_uid=_UID):  # true for one thread alone
         log_started(SERVER)
+        attempt("prior_failures", prior_failures.sharing.start, None)
 
 
 def log_started(reason: str) -> None:

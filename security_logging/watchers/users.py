@@ -13,6 +13,7 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save, pre_save
 
 from security_logging.events.types import PRIVILEGES_CHANGED, USER_CREATED, USER_DELETED, USER_DISABLED
+from security_logging.internal.database import reading
 from security_logging.internal.errors import attempt
 from security_logging.logger import log_event
 from security_logging.request.user import actor, key_of, name_of
@@ -97,7 +98,10 @@ def _stored(user: Any, using: str | None, update_fields: Collection[str] | None)
     is_new = user.pk is None or (user._state.adding and user._meta.pk.has_default())
     if is_new or not names:
         return None
-    return next(iter(type(user)._base_manager.using(using).filter(pk=user.pk).values(*names)), None)
+    rows = type(user)._base_manager.using(using).filter(pk=user.pk).values(*names)
+    with reading(rows.db):
+        stored: Mapping[str, bool] | None = rows.first()
+    return stored
 
 
 def _flags(user: Any) -> list[str]:

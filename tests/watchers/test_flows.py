@@ -16,7 +16,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from django.http import HttpResponseBase
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.utils.encoding import force_bytes
@@ -82,7 +81,7 @@ FAILED = [flow for flow in FLOWS if any(line.startswith("login_failed") for line
 @pytest.mark.parametrize("flow", FAILED, ids=[flow["name"] for flow in FAILED])
 def test_failures_are_counted(flow: dict[str, Any], people: dict[str, User]) -> None:
     """Each failed login, whoever has told it, is one that the next login of the address says was before it."""
-    cache.clear()
+    prior_failures.counts.clear()
     with override_settings(SECURITY_LOGGING_PRIOR_FAILURES_WINDOW=60):
         _, events = _run(Client, flow, people, REMOTE_ADDR=ADDRESS)
         failures = [event for event in events if event.type is LOGIN_FAILED]

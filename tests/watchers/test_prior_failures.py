@@ -3,16 +3,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
-from django.core.cache import cache
 from django.test import Client, RequestFactory, override_settings
 
-from security_logging.events.event import SecurityEvent, make_event
+from security_logging.events.event import make_event
 from security_logging.events.types import LOGIN_FAILED
 from security_logging.formatters.security import event_of
 from security_logging.internal.errors import internal_errors
@@ -24,10 +22,10 @@ PASSWORD = "correct horse"
 
 @pytest.fixture(autouse=True)
 def _counting() -> Iterator[None]:
-    cache.clear()
+    prior_failures.counts.clear()
     with override_settings(SECURITY_LOGGING_PRIOR_FAILURES_WINDOW=3600):
         yield
-    cache.clear()
+    prior_failures.counts.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +81,7 @@ def test_after_the_login(security_records: list[logging.LogRecord]) -> None:
 
 
 def test_switched_off(security_records: list[logging.LogRecord]) -> None:
-    """Without the setting the cache is not touched, and the login says nothing."""
+    """Without the setting nothing is counted, and the login says nothing."""
     internal_errors.clear()
     with override_settings(SECURITY_LOGGING_PRIOR_FAILURES_WINDOW=0):
         fail(3)
@@ -129,20 +127,3 @@ def test_failure_without_a_name() -> None:
     request = RequestFactory().post("/", REMOTE_ADDR="203.0.113.7")
     prior_failures.log_failure(LOGIN_FAILED, request, reason="csrf")
     assert prior_failures.before_login(lambda: "alice", request) == 1
-
-
-def test_broken_cache_at_a_failure(captured: list[SecurityEvent], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does it cost the line of a failure."""
-    monkeypatch.setattr("django.core.cache.backends.locmem.LocMemCache.add", Mock(side_effect=ConnectionError))
-    prior_failures.log_failure(LOGIN_FAILED, RequestFactory().post("/"), reason="csrf", user="alice")
-    assert [event.fields["reason"] for event in captured] == ["csrf"]
-
-
-def test_broken_cache(security_records: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache that is down costs the count and not the event."""
-
-    def broken(*_: object, **__: object) -> None:
-        raise ConnectionError
-
-    monkeypatch.setattr("django.core.cache.backends.locmem.LocMemCache.get_many", broken)
-    assert login(security_records) is None
