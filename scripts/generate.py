@@ -35,6 +35,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "fields": tables.fields,
     "settings": tables.settings,
     "checks": tables.checks,
+    "missing_events": tables.missing_events,
     "modes": tables.modes,
     "fail2ban_problems": tables.fail2ban_problems,
     "text_formats": captures.text_formats,

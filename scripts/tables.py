@@ -53,22 +53,32 @@ def settings() -> str:
 
 def checks() -> str:
     """Return the table of system checks, with those that only a project with CloudWatch has."""
-    from security_logging.checks.registry import DECLARED, Declared
+    from security_logging.checks.registry import DECLARED
     from security_logging.cloudwatch.checks import DECLARED as CLOUDWATCH
 
-    found = [*DECLARED, *(Declared(number, meaning) for number, meaning in CLOUDWATCH.items())]
-    rows = [[f"`security_logging.{c.id}`", c.level, c.meaning] for c in sorted(found, key=lambda check: check.id)]
-    return table(["id", "level", "what it says"], rows)
+    levels = {"E": "Error", "W": "Warning"}
+    rows = [[f"`security_logging.{i}`", levels[i[0]], text] for i, text in sorted({**DECLARED, **CLOUDWATCH}.items())]
+    return table(["id", "level", "what it means"], rows)
+
+
+def missing_events() -> str:
+    """Return the table of events that the log misses without the middleware."""
+    from security_logging.checks.missing_events import MISSING
+
+    rows = [
+        [f"`{m.event}`", ", ".join(f"`{reason}`" for reason in m.reasons) or "any", m.where, m.package] for m in MISSING
+    ]
+    return table(["event", "reason", "only", "package"], rows)
 
 
 def fail2ban_problems() -> str:
     """Return the table of what `security_fail2ban check` may find, in its own words."""
-    from security_logging.fail2ban.checking.kinds import KINDS
+    from security_logging.fail2ban.checking.problems import DECLARED
 
     def said(text: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda match: match[1].upper(), text).replace("{{", "{").replace("}}", "}")
 
-    rows = [[f"`{kind.id}`", kind.level, said(kind.message), f"`{said(kind.fix)}`"] for kind in KINDS.values()]
+    rows = [[f"`{p.id}`", p.level.value, said(p.message), f"`{said(p.fix)}`"] for p in DECLARED.values()]
     return table(["id", "level", "what it says", "the fix"], rows)
 
 

@@ -10,11 +10,11 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from fail2ban_server import PrivateFail2ban, command, copy_stock_config, short_directory, wait_for
+from security_logging.checks.problem import Problem
 from security_logging.events.event import make_event
 from security_logging.events.line import render
 from security_logging.events.types import LOGIN
 from security_logging.fail2ban.checking.check import check
-from security_logging.fail2ban.checking.kinds import Problem
 from security_logging.fail2ban.client import Client
 from security_logging.fail2ban.files.plan import wanted_files
 from security_logging.fail2ban.files.record import NAME, Choices, render_record

@@ -16,7 +16,7 @@ from security_logging.fail2ban.client import ClientError, JailStatus
 from security_logging.fail2ban.files.shipped import shipped_files
 from security_logging.formatters.security import SecurityLineFormatter
 from security_logging.handlers.file import SecurityFileHandler
-from security_logging.operations.doctor import jails, probe
+from security_logging.operations.doctor import fail2ban, probe
 
 _numbers = count()
 GIGABYTES = 50
@@ -117,8 +117,8 @@ def healthy(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patien
     patient.use(SecurityFileHandler(log), SecurityLineFormatter())
     patient.free(GIGABYTES * 1000)
     monkeypatch.setattr(probe, "SECONDS", 0)  # what is lost need not be waited for
-    monkeypatch.setattr(jails, "CONFIGURATION", patient.configuration)
-    monkeypatch.setattr(jails, "Client", lambda: patient.fail2ban)
+    monkeypatch.setattr(fail2ban, "CONFIGURATION", patient.configuration)
+    monkeypatch.setattr(fail2ban, "Client", lambda: patient.fail2ban)
     with override_settings(SECURITY_LOGGING_LOGGER_NAME=name):
         yield patient
     patient.handler.close()

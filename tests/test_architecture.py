@@ -17,11 +17,14 @@ PROJECT = Path(__file__).parent.parent
 PACKAGE = "security_logging"
 ANYTHING = {"*"}
 DJANGO = {"asgiref", "django"}
-# Room: (the rooms it may import, the distributions it may import). A room is a folder, or a module beside them; read
-# it from the bottom upwards, as DESIGN does.
+# Room: (the rooms it may import, the distributions it may import). A room is a folder, a module beside them, or a
+# module of a folder that more rooms may import than the folder. Read it from the bottom upwards, as DESIGN does.
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     # What happened. Pure: no Django, no request, no setting.
     "events": (set(), set()),
+    # The one form of what checks find: plain data for every room, while the checks themselves know all rooms.
+    "checks.problem": (set(), set()),
+    "checks.messages": ({"checks.problem"}, DJANGO),
     # The settings, and the one signal of ours.
     "conf": (set(), DJANGO),
     "signals": (set(), DJANGO),
@@ -49,24 +52,33 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         ANYTHING,
     ),
     "checks": (
-        {"addresses", "conf", "events", "handlers", "integrations", "logging_config", "request", "watchers"},
+        {
+            *("addresses", "checks.messages", "checks.problem", "conf", "events", "handlers", "integrations"),
+            *("logging_config", "request", "watchers"),
+        },
         DJANGO,
     ),
     "apps": ({"checks", "integrations", "logger", "watchers"}, DJANGO),
     # Others that read the line.
-    "fail2ban": ({"addresses", "events"}, set()),
+    "fail2ban": ({"addresses", "checks.problem", "events"}, set()),
     # The only importer of boto3 and watchtower: they open connections and take a second to load.
     "cloudwatch": (
-        {"conf", "events", "formatters", "internal", "logger"},
+        {"checks.messages", "checks.problem", "conf", "events", "formatters", "internal", "logger"},
         DJANGO | {"boto3", "botocore", "watchtower"},
     ),
     # What people run: it looks at everything, and asks the optional parts only where they are used.
     "operations": (
-        {"addresses", "checks", "conf", "events", "fail2ban", "formatters", "handlers", "logger", "request"},
+        {
+            *("addresses", "checks", "checks.problem", "conf", "events", "fail2ban", "formatters", "handlers"),
+            *("logger", "request"),
+        },
         DJANGO,
     ),
     "management": (
-        {"cloudwatch", "conf", "events", "fail2ban", "formatters", "handlers", "log_filters", "operations", "request"},
+        {
+            *("checks.problem", "cloudwatch", "conf", "events", "fail2ban", "formatters", "handlers", "log_filters"),
+            *("operations", "request"),
+        },
         DJANGO,
     ),
 }
@@ -112,6 +124,8 @@ def _imports_below(node: ast.AST, function: str) -> Iterator[Import]:
 
 def _part(name: str) -> str:
     """Return the room of a module: `from security_logging import x` means the module x if there is one."""
+    if (module := ".".join(name.split(".")[:2])) in TABLE:
+        return module  # a module with a row of its own
     part = name.partition(".")[0]
     return part if part in TABLE or part in {module.partition(".")[0] for module in MODULES} else ""
 

@@ -1,4 +1,4 @@
-"""Mistakes in LOGGING that Python does not tell, as data for the system checks; each names the line it is about."""
+"""Mistakes in LOGGING that Python does not report; each message names the line of the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 from django.conf import settings
 
-from security_logging.checks.log_file import Finding
+from security_logging.checks.problem import Problem, error, warning
 from security_logging.logging_config.tolerant import keys_of
 
 _TOP = ("version", "formatters", "filters", "handlers", "loggers", "root", "incremental", "disable_existing_loggers")
@@ -23,20 +23,19 @@ _WEB_ROOTS = ("STATIC_ROOT", "MEDIA_ROOT", "STATICFILES_DIRS", "WHITENOISE_ROOT"
 _ROTATING = ("maxBytes", "when", "backupCount")  # arguments of handlers that rename their file
 
 
-def findings(logging: object, settings_module: str | None = None) -> Iterator[Finding]:
-    """Return what is wrong in LOGGING; `settings_module` is where the lines are looked for, None for nowhere."""
+def problems(logging: object, settings_module: str | None = None) -> Iterator[Problem]:
+    """Check LOGGING; `settings_module` is the module whose lines the messages name, None to name no lines."""
     if not isinstance(logging, Mapping):
         return
     lines = _Lines(settings_module)
-    for key, finding in (*_unknown_keys(logging), *_file_findings(logging), *_twice(logging)):
-        yield replace(finding, message=f"{finding.message}{lines.of(key)}.")
+    for key, problem in (*_unknown_keys(logging), *_file_problems(logging), *_twice(logging)):
+        yield replace(problem, message=f"{problem.message}{lines.of(key)}.")
     if logging.get("disable_existing_loggers", True) and not logging.get("incremental"):
-        message = "LOGGING silences every logger that exists by now and that it does not name"
-        hint = 'Write "disable_existing_loggers": False.'
-        yield Finding("W301", f"{message}{lines.of('disable_existing_loggers')}.", hint)
+        message = f"LOGGING disables every existing logger that it does not name{lines.of('disable_existing_loggers')}."
+        yield warning("W301", message, 'Write "disable_existing_loggers": False.')
 
 
-def _unknown_keys(logging: Mapping[str, Any]) -> Iterator[tuple[str, Finding]]:
+def _unknown_keys(logging: Mapping[str, Any]) -> Iterator[tuple[str, Problem]]:
     yield from _unknown("LOGGING", logging, _TOP, "E301")
     for name, logger in _section(logging, "loggers"):
         yield from _unknown(f'LOGGING["loggers"][{name!r}]', logger, _LOGGER, "E301")
@@ -50,15 +49,15 @@ def _unknown_keys(logging: Mapping[str, Any]) -> Iterator[tuple[str, Finding]]:
             yield from _unknown(f'LOGGING["handlers"][{name!r}]', handler, known, "E302")
 
 
-def _unknown(place: str, found: object, known: tuple[str, ...], number: str) -> Iterator[tuple[str, Finding]]:
+def _unknown(place: str, found: object, known: tuple[str, ...], number: str) -> Iterator[tuple[str, Problem]]:
     for key in found if isinstance(found, Mapping) else ():
         if key not in known:
             close = get_close_matches(str(key), known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"The keys are: {', '.join(known)}."
-            yield str(key), Finding(number, f"{place} has a key that means nothing there: {key!r}", hint)
+            fix = f"Did you mean {close[0]!r}?" if close else f"The keys are: {', '.join(known)}."
+            yield str(key), error(number, f"{place} has an unknown key: {key!r}", fix)
 
 
-def _file_findings(logging: Mapping[str, Any]) -> Iterator[tuple[str, Finding]]:
+def _file_problems(logging: Mapping[str, Any]) -> Iterator[tuple[str, Problem]]:
     handlers_of: dict[Path, list[str]] = defaultdict(list)
     rotating: set[Path] = set()
     for name, handler in _section(logging, "handlers"):
@@ -71,23 +70,23 @@ def _file_findings(logging: Mapping[str, Any]) -> Iterator[tuple[str, Finding]]:
         for root in _WEB_ROOTS:
             if any(path.is_relative_to(Path(directory).resolve()) for directory in _directories(root)):
                 message = f'LOGGING["handlers"][{name!r}] writes {str(path)!r} into {root}, which the web server serves'
-                yield name, Finding("E303", message, "Write it to a directory of its own, e.g. /var/log/django.")
+                yield name, error("E303", message, "Write it to a directory of its own, e.g. /var/log/django.")
     for path in rotating:
         if len(handlers_of[path]) > 1:
             names = " and ".join(map(repr, handlers_of[path]))
-            message = f"The handlers {names} of LOGGING both write {str(path)!r}, and one renames it under the other"
-            yield handlers_of[path][-1], Finding("E304", message, "Use one handler for both, or a file for each.")
+            message = f"The handlers {names} of LOGGING write the same file {str(path)!r}, and one of them rotates it"
+            yield handlers_of[path][-1], error("E304", message, "Use one handler for both, or a file for each.")
 
 
-def _twice(logging: Mapping[str, Any]) -> Iterator[tuple[str, Finding]]:
+def _twice(logging: Mapping[str, Any]) -> Iterator[tuple[str, Problem]]:
     loggers = {"": logging.get("root", {}), **dict(_section(logging, "loggers"))}
     for name, logger in loggers.items():
         for above in _ancestors(name, loggers):
             shared = set(_handlers(logger)) & set(_handlers(loggers[above]))
             if shared:
                 place = above or "root"
-                message = f"What {name!r} logs reaches the handlers {sorted(shared)} twice: it propagates to {place!r}"
-                yield name, Finding("W302", message, 'Write "propagate": False, or leave its handlers out.')
+                message = f"Records of {name!r} reach {sorted(shared)} twice, because they propagate to {place!r}"
+                yield name, warning("W302", message, 'Write "propagate": False, or remove its handlers.')
 
 
 def _ancestors(name: str, loggers: Mapping[str, Any]) -> Iterator[str]:

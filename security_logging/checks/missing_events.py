@@ -1,4 +1,4 @@
-"""What the log misses where SecurityLoggingMiddleware is not in MIDDLEWARE, for the system check and the doctor."""
+"""What the log misses without SecurityLoggingMiddleware, as docs/checks.md lists it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.apps import apps
 @dataclass(frozen=True)
 class Missing:
     """
-    An event that nobody else tells: wholly when it has no `reasons`, else with these.
+    An event that only the middleware notices: always when `reasons` is empty, else with these reasons.
 
-    `app` is the one of INSTALLED_APPS that it needs, "" being Django alone, and `package` what people call it.
+    `where` narrows it down. `app` must be in INSTALLED_APPS for the event to happen, "" for Django alone; `package` is
+    what people call the app.
     """
 
     event: str
@@ -20,14 +21,6 @@ class Missing:
     where: str = ""
     app: str = ""
     package: str = ""
-
-    def __str__(self) -> str:
-        """Return the event as messages name it."""
-        *others, last = self.reasons or ("",)
-        reasons = f"{', '.join(others)} and {last}" if others else last
-        details = ", ".join(filter(None, (f"reason {reasons}" if reasons else "", self.where)))
-        text = f"{self.event} ({details})" if details else self.event
-        return f"{text} of {self.package}" if self.package else text
 
 
 # Without the middleware the flows of tests/watchers and tests/integrations/real_packages lose exactly these.
@@ -50,21 +43,10 @@ MISSING = (
     Missing("login_failed", ("redirected",), app="two_factor", package="django-two-factor-auth"),
     Missing("token_failed", ("invalid_client", "invalid_grant"), app="oauth2_provider", package="django-oauth-toolkit"),
 )
-# What is told without an address, which Fail2ban cannot count.
+# These are logged without an address, so Fail2ban cannot count them.
 WITHOUT_ADDRESS = (Missing("mfa_failed", ("bad_code",), app="django_otp", package="django-otp"),)
 
 
-def told() -> list[str]:
-    """Return what is missing in this project, as messages name it."""
-    events = [str(missing) for missing in MISSING if _is_possible(missing)]
-    addresses = [f"the address of {missing}" for missing in WITHOUT_ADDRESS if _is_possible(missing)]
-    return [
-        *events,
-        "the address where code calls authenticate() without the request",
-        *addresses,
-        "who changed an account, and from where",
-    ]
-
-
-def _is_possible(missing: Missing) -> bool:
-    return not missing.app or apps.is_installed(missing.app)
+def missing_here() -> list[str]:
+    """Return the names of the events that the log of this project misses, wholly or with some reasons."""
+    return list(dict.fromkeys(each.event for each in MISSING if not each.app or apps.is_installed(each.app)))

@@ -1,4 +1,4 @@
-"""Reading the security log: lines of its files through rotation, and the events that they hold."""
+"""Read the security log: the lines of its files, through rotation, and the events in them."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def parse(line: str) -> SecurityEvent:
 
 
 def is_foreign(line: str) -> bool:
-    """Tell whether the line is a record of another logger as our formatters write it: no event, and no damage."""
+    """Return whether the line is a record of another logger, as our formatters write it."""
     return _FOREIGN in line[:80] or (line.startswith('{"@timestamp":') and '"event":' not in line[:120])
 
 
 def as_record(event: SecurityEvent) -> logging.LogRecord:
-    """Return the event as the log record that it was, for a formatter."""
+    """Return a log record of the event, for a formatter."""
     level = event.type.level
     values = {"levelno": level, "levelname": logging.getLevelName(level), "security_event": event}
     return logging.makeLogRecord(values)
 
 
 class Reader:
-    """Turns lines into events; `skipped` counts the lines without one, `foreign` those of other loggers among them."""
+    """Reads events from lines; `skipped` counts the lines without one, `foreign` those of them from other loggers."""
 
     def __init__(self) -> None:
-        """Begin with nothing skipped."""
+        """Begin to count at zero."""
         self.skipped = 0
         self.foreign = 0
 
@@ -61,11 +61,11 @@ def lines_of(
     path: Path, *, since: datetime | None = None, past: bool = True, wait: Callable[[], bool] | None = None
 ) -> Iterator[bytes]:
     """
-    Yield the lines of the log, before them those of rotated files that reach back to `since`, and go on with new ones.
+    Yield the lines of the log: first those of rotated files that reach back to `since`, at last new ones as they come.
 
-    Without `past` only new lines are yielded. `wait` is called at the end of the file and tells whether to go on; None
-    stops there. A file is read line by line, so memory does not grow with it, and is left for the new one when
-    logrotate has renamed it. Raises OSError when the log cannot be read.
+    Without `past` only new lines are yielded. `wait` is called at the end of the file and returns whether to go on;
+    None stops there. When logrotate has renamed the file, the new one is read. Memory does not grow with the file.
+    Raises OSError when the log cannot be read.
     """
     file = path.open("rb")
     try:
@@ -76,7 +76,7 @@ def lines_of(
                 yield from _lines(rotated_file)
         yield from _whole_lines(file)
         while wait is not None:
-            is_renamed = _is_renamed(file, path)  # asked before the pause: who holds the old file may still finish
+            is_renamed = _is_renamed(file, path)  # asked before the pause: a process may still write to the old file
             if not wait():
                 break
             if is_renamed:
@@ -112,7 +112,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
     while line := file.readline(LONGEST):
         yield line
         while line and not line.endswith(b"\n") and len(line) == LONGEST:
-            line = file.readline(LONGEST)  # the rest of a line that is none of ours
+            line = file.readline(LONGEST)  # the rest of a line that is too long to be ours
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Which events somebody wants to see."""
+"""The events that the options of `security_events` select."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 @dataclass(frozen=True)
 class Selection:
     """
-    What to look for; an empty tuple and None ask for nothing special.
+    The conditions that an event must meet; an empty tuple and None set no condition.
 
-    `names` are event types, `networks` hold the address, the peer or the claimed address, `users` the user or the one
-    acted on.
+    `names` are names of event types. `networks` are compared with the address, the peer and the claimed address,
+    `users` with the user who acted and the user acted on.
     """
 
     names: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Selection:
     counted: bool = False
 
     def matches(self, event: SecurityEvent) -> bool:
-        """Tell whether the event is wanted."""
+        """Return whether the event meets all conditions."""
         fields = event.fields
         return (
             (not self.names or event.type.name in self.names)
@@ -50,7 +50,7 @@ class Selection:
 
 
 def is_counted(event: SecurityEvent) -> bool:
-    """Tell whether some mode of the Fail2ban filter counts the event against its address."""
+    """Return whether a mode of the Fail2ban filter counts the event against its address."""
     return event.type.counted_as is not None and event.address != UNKNOWN
 
 
@@ -67,21 +67,21 @@ def moment(text: str, now: datetime | None = None) -> datetime:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         example = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M}"
-        raise ValueError(f"{text!r} is no time; write 2h, 30m, 1d, or an ISO 8601 time such as {example}") from None
+        raise ValueError(f"{text!r} is not a time; write 2h, 30m, 1d, or an ISO 8601 time such as {example}") from None
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 def names_of(text: str) -> tuple[str, ...]:
-    """Return the event types that a name or a whole class such as `auth.*` means; raises ValueError for no such."""
+    """Return the event types of a name or of a class such as `auth.*`; raises ValueError when there is none."""
     known = {event_type.name: event_type for event_type in events.event_types()}
     event_class = text.removesuffix(".*")
     if text in known:
         return (text,)
     if text.endswith(".*") and event_class in EVENT_CLASSES:
         return tuple(name for name, event_type in known.items() if event_type.event_class == event_class)
-    raise ValueError(f"{text!r} is no event type; there are {', '.join(known)}, and classes such as auth.*")
+    raise ValueError(f"{text!r} is not an event type; write one of {', '.join(known)}, or a class such as auth.*")
 
 
 def network_of(text: str) -> Network:
-    """Return the address or CIDR range; raises ValueError when it is none."""
+    """Return the network of an address or CIDR range; raises ValueError for anything else."""
     return parse_network(text)

@@ -1,4 +1,4 @@
-"""What the settings of this site say, for those who look at its Fail2ban."""
+"""What the settings of this site mean for its Fail2ban."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from django.conf import settings
 
 from security_logging.addresses.proxies import trusted_networks
-from security_logging.checks.requests import MIDDLEWARE
+from security_logging.checks.middleware import MIDDLEWARE
 from security_logging.conf import conf
 from security_logging.fail2ban.site import Site
 from security_logging.handlers.sinks import JSON, readable_files, sinks
 
 
 def this_site() -> Site:
-    """Return what the site's settings say."""
+    """Return the log files, the trusted proxies and the rest, as the settings say."""
     trusted = conf.TRUSTED_PROXIES if isinstance(conf.TRUSTED_PROXIES, (list, tuple)) else ()
     forms = {sink.path: sink.format for sink in sinks()}
     module = sys.modules.get(str(getattr(settings, "SETTINGS_MODULE", "")))

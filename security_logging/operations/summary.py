@@ -1,4 +1,4 @@
-"""Counting events by address, user and type, in bounded memory however many of them an attacker invents."""
+"""How often each event type, address and user occurs, counted in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from security_logging.events.fields import UNKNOWN
 CAPACITY = 20_000  # different values that are counted at a time
 
 
-class Tally:
+class Summary:
     """
-    How often which events, addresses and users were seen, and from when to when.
+    Counts events by type, address and user, and keeps the times of the first and the last.
 
-    A line that stands for several events (`count=`) counts for all of them. When there are more than `CAPACITY`
-    different values the rarer half is forgotten, so the counts of rare ones may be too low; those at the top are not.
+    A line that stands for several events (`count=`) counts for all of them. An attacker can invent values without end:
+    with more than `capacity` different ones the rarer half is dropped, so counts of rare values may be too low.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        """Begin to count at zero."""
+        self.capacity = capacity
         self.total = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
@@ -43,6 +44,6 @@ class Tally:
 
     def _count(self, counter: Counter[str], value: str, weight: int) -> None:
         counter[value] += weight
-        if len(counter) > CAPACITY:
-            for rare, _count in counter.most_common()[CAPACITY // 2 :]:
+        if len(counter) > self.capacity:
+            for rare, _count in counter.most_common()[self.capacity // 2 :]:
                 del counter[rare]

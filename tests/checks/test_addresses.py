@@ -19,15 +19,18 @@ from security_logging.checks.addresses import (
     resolver_problems,
     trusted_proxy_problems,
 )
-from security_logging.checks.problem import Problem
+from security_logging.checks.problem import Problem, error, warning
+from security_logging.conf import Settings
 
-HOST_HINT = 'Write e.g. "10.0.0.0/8" or "10.0.0.7"; names of hosts are not looked up.'
-WIDE = "trusts more than any proxy needs"
+HOST_FIX = 'Write e.g. "10.0.0.0/8" or "10.0.0.7"; host names are not looked up.'
+NO_FUNCTION = "is not a function, or it is an async one"
+WIDE = "trusts more addresses than any proxy needs"
+PROXIES, BANNABLE = Settings.TRUSTED_PROXIES.name, Settings.BANNABLE_NETWORKS.name
 
 
-def summary(problems: list[Problem]) -> list[tuple[int | None, str, str, bool]]:
-    """Return what a check shows, without the hint."""
-    return [(problem.index, problem.message, problem.value, problem.is_error) for problem in problems]
+def messages(problems: list[Problem]) -> list[tuple[str, str]]:
+    """Return the ids and the messages."""
+    return [(problem.id, problem.message) for problem in problems]
 
 
 @pytest.mark.parametrize(
@@ -40,39 +43,39 @@ def test_good_proxies(entries: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "message", "hint", "is_error"),
+    ("entry", "what", "fix"),
     [
-        ("10.0.0.0/33", "is not a CIDR range", HOST_HINT, True),
-        ("10.0.0.7/8", "is not a CIDR range", 'Write "10.0.0.0/8", or a single address without "/".', True),
-        ("10.0.0.0/255.0.0.0", "is not a CIDR range", 'Write "10.0.0.0/8", or a single address without "/".', True),
-        ("2001:db8::7/32", "is not a CIDR range", 'Write "2001:db8::/32", or a single address without "/".', True),
-        ("proxy.example.com", "is not a CIDR range", HOST_HINT, True),
-        ("fe80::1%eth0", "is not a CIDR range", HOST_HINT, True),
-        ("nginxx", "is not a preset", 'Did you mean "nginx"?', True),
-        ("Cloudflare", "is not a preset", 'Did you mean "cloudflare"?', True),
-        ("unix", "is not a preset", 'Did you mean "unix:"?', True),
-        ("unix:/run/gunicorn.sock", "is not a preset", 'Did you mean "unix:"?', True),
-        ("varnish", "is not a preset", f"The presets are {', '.join(PRESETS)}.", True),
-        ("", "is not a preset", f"The presets are {', '.join(PRESETS)}.", True),
-        ("0.0.0.0/0", WIDE, None, False),
-        ("::/0", WIDE, None, False),
-        ("10.0.0.0/7", WIDE, None, False),
-        ("fc00::/15", WIDE, None, False),
-        ("::ffff:0:0/96", WIDE, None, False),
+        ("10.0.0.0/33", "is not a CIDR range", HOST_FIX),
+        ("10.0.0.7/8", "is not a CIDR range", 'Write "10.0.0.0/8", or a single address without "/".'),
+        ("10.0.0.0/255.0.0.0", "is not a CIDR range", 'Write "10.0.0.0/8", or a single address without "/".'),
+        ("2001:db8::7/32", "is not a CIDR range", 'Write "2001:db8::/32", or a single address without "/".'),
+        ("proxy.example.com", "is not a CIDR range", HOST_FIX),
+        ("fe80::1%eth0", "is not a CIDR range", HOST_FIX),
+        ("nginxx", "is not a preset", 'Did you mean "nginx"?'),
+        ("Cloudflare", "is not a preset", 'Did you mean "cloudflare"?'),
+        ("unix", "is not a preset", 'Did you mean "unix:"?'),
+        ("unix:/run/gunicorn.sock", "is not a preset", 'Did you mean "unix:"?'),
+        ("varnish", "is not a preset", f"The presets are {', '.join(PRESETS)}."),
+        ("", "is not a preset", f"The presets are {', '.join(PRESETS)}."),
+        ("0.0.0.0/0", WIDE, None),
+        ("::/0", WIDE, None),
+        ("10.0.0.0/7", WIDE, None),
+        ("fc00::/15", WIDE, None),
+        ("::ffff:0:0/96", WIDE, None),
     ],
 )
-def test_wrong_proxy(entry: str, message: str, hint: str | None, is_error: bool) -> None:
-    """A wrong entry is named by its place, with what to write instead."""
+def test_wrong_proxy(entry: str, what: str, fix: str | None) -> None:
+    """A wrong entry is named by its place, with what to write instead; a network that is too wide is a warning."""
     (problem,) = trusted_proxy_problems(["nginx", entry])
-    assert problem == Problem(message, repr(entry), hint or problem.hint, 1, is_error)
+    message = f"{PROXIES}[1] {what}: {entry!r}."
+    assert problem == (warning("W001", message, problem.fix) if fix is None else error("E001", message, fix))
 
 
 @pytest.mark.parametrize("value", ["nginx", None, 7, {"nginx"}])
 def test_proxies_are_a_list(value: object) -> None:
     """Anything but a tuple or a list is one problem of the whole setting."""
-    assert trusted_proxy_problems(value) == [
-        Problem("is not a tuple or list", repr(value), 'Write e.g. ("nginx",).'),
-    ]
+    message = f"{PROXIES} is not a tuple or list: {value!r}."
+    assert trusted_proxy_problems(value) == [error("E001", message, 'Write e.g. ("nginx",).')]
 
 
 @pytest.mark.parametrize(
@@ -84,21 +87,21 @@ def test_good_bannable_networks(entries: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "message", "is_error"),
+    ("problem_id", "entry", "what"),
     [
-        ("10.0.0.0/33", "is not a CIDR range", True),
-        ("nginx", "is not a CIDR range", True),
-        ("127.0.0.0/8", "is not a private network", False),
-        ("203.0.113.0/24", "is not a private network", False),
-        ("0.0.0.0/0", "is not a private network", False),
-        ("10.0.0.0/7", "is not a private network", False),
-        ("fe80::/10", "is not a private network", False),
-        ("::/0", "is not a private network", False),
+        ("E004", "10.0.0.0/33", "is not a CIDR range"),
+        ("E004", "nginx", "is not a CIDR range"),
+        ("W003", "127.0.0.0/8", "is not a private network"),
+        ("W003", "203.0.113.0/24", "is not a private network"),
+        ("W003", "0.0.0.0/0", "is not a private network"),
+        ("W003", "10.0.0.0/7", "is not a private network"),
+        ("W003", "fe80::/10", "is not a private network"),
+        ("W003", "::/0", "is not a private network"),
     ],
 )
-def test_wrong_bannable_network(entry: str, message: str, is_error: bool) -> None:
+def test_wrong_bannable_network(problem_id: str, entry: str, what: str) -> None:
     """What cannot be read is an error, what has no effect a warning."""
-    assert summary(bannable_network_problems((entry,))) == [(0, message, repr(entry), is_error)]
+    assert messages(bannable_network_problems((entry,))) == [(problem_id, f"{BANNABLE}[0] {what}: {entry!r}.")]
 
 
 @pytest.mark.parametrize("name", [None, "X-Forwarded-For", "x-real-ip", "CF-Connecting-IP"])
@@ -119,14 +122,16 @@ def test_good_header(name: object) -> None:
 )
 def test_wrong_header(name: object, instead: str) -> None:
     """A name that no header can have is shown with one that can."""
-    assert header_problems(name) == [Problem("is not the name of a header", repr(name), f'Write "{instead}".')]
+    message = f"SECURITY_LOGGING_CLIENT_IP_HEADER is not the name of a header: {name!r}."
+    assert header_problems(name) == [error("E002", message, f'Write "{instead}".')]
 
 
 @pytest.mark.parametrize("name", ["Forwarded", "forwarded", "HTTP_FORWARDED"])
 def test_forwarded_header(name: str) -> None:
     """RFC 7239's header is refused with the one to send instead."""
-    hint = 'Write "X-Forwarded-For" and let the proxy send that.'
-    assert header_problems(name) == [Problem("is RFC 7239's header, which is not supported", repr(name), hint)]
+    message = f"SECURITY_LOGGING_CLIENT_IP_HEADER is RFC 7239's header, which is not supported: {name!r}."
+    fix = 'Write "X-Forwarded-For", and let the proxy send that header.'
+    assert header_problems(name) == [error("E002", message, fix)]
 
 
 @pytest.mark.parametrize("value", [None, "address_resolvers.raising", address_resolvers.as_object])
@@ -136,11 +141,11 @@ def test_good_resolver(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "message"),
+    ("value", "what"),
     [
-        ("address_resolvers.NOT_A_FUNCTION", "is not a function, or an async one"),
-        ("address_resolvers.in_a_coroutine", "is not a function, or an async one"),
-        (7, "is not a function, or an async one"),
+        ("address_resolvers.NOT_A_FUNCTION", NO_FUNCTION),
+        ("address_resolvers.in_a_coroutine", NO_FUNCTION),
+        (7, NO_FUNCTION),
         ("client_ip", "cannot be imported (client_ip doesn't look like a module path)"),
         (
             "address_resolvers.missing",
@@ -149,9 +154,11 @@ def test_good_resolver(value: object) -> None:
         ("no_such_module.client_ip", "cannot be imported (No module named 'no_such_module')"),
     ],
 )
-def test_wrong_resolver(value: object, message: str) -> None:
+def test_wrong_resolver(value: object, what: str) -> None:
     """What cannot be called with a request is named."""
-    assert summary(resolver_problems(value)) == [(None, message, repr(value), True)]
+    assert messages(resolver_problems(value)) == [
+        ("E003", f"SECURITY_LOGGING_CLIENT_IP_RESOLVER {what}: {value!r}."),
+    ]
 
 
 def test_good_ranges_file(tmp_path: Path) -> None:
@@ -165,16 +172,19 @@ def test_wrong_ranges_in_file(tmp_path: Path) -> None:
     """Unknown presets and unreadable ranges in the file are named."""
     path = tmp_path / "ranges.json"
     path.write_text(json.dumps({"cloudfare": ["192.0.2.0/24"], "cloudfront": ["192.0.2.7/24"]}))
-    assert [(problem.message, problem.value, problem.hint) for problem in ranges_file_problems(path)] == [
-        ("names an unknown preset", "'cloudfare'", 'Did you mean "cloudflare"?'),
-        ("holds what is not a CIDR range", "'192.0.2.7/24'", 'Write "192.0.2.0/24", or a single address without "/".'),
+    place = "SECURITY_LOGGING_PROXY_RANGES_FILE has an entry that is not"
+    fix = 'Write "192.0.2.0/24", or a single address without "/".'
+    assert ranges_file_problems(path) == [
+        error("E005", f"{place} a preset: 'cloudfare'.", 'Did you mean "cloudflare"?'),
+        error("E005", f"{place} a CIDR range: '192.0.2.7/24'.", fix),
     ]
 
 
 def test_unreadable_ranges_file(tmp_path: Path) -> None:
     """A missing file is named, with a command that makes one."""
     (problem,) = ranges_file_problems(tmp_path / "missing.json")
-    assert (problem.message.startswith("cannot be read ("), "api.cloudflare.com" in problem.hint) == (True, True)
+    assert " cannot be read (" in problem.message
+    assert "api.cloudflare.com" in problem.fix
 
 
 SEEN = PRESETS["cloudflare"].date or date.min
@@ -184,14 +194,14 @@ SEEN = PRESETS["cloudflare"].date or date.min
 def test_age_of_published_ranges(age: timedelta, old: bool) -> None:
     """Ranges are old when they were seen to hold more than 400 days ago."""
     problems = preset_age_problems(("nginx", "cloudflare"), SEEN + age)
-    expected = [(1, "has ranges of 2026-09-01, and others since perhaps", "'cloudflare'", False)]
-    assert summary(problems) == (expected if old else [])
+    message = f"{PROXIES}[1] is a preset whose addresses are those of {SEEN} and may have changed: 'cloudflare'."
+    assert messages(problems) == ([("W002", message)] if old else [])
 
 
-def test_age_hint_names_the_command() -> None:
-    """The hint of old ranges is the command that prints new ones."""
+def test_age_fix_names_the_command() -> None:
+    """The fix for old ranges is the command that prints new ones."""
     (problem,) = preset_age_problems(["cloudfront"], date(2030, 1, 1))
-    assert problem.hint.endswith(PRESETS["cloudfront"].refresh or "?")
+    assert problem.fix.endswith(PRESETS["cloudfront"].refresh or "?")
 
 
 def test_age_of_a_file_is_the_projects_matter(tmp_path: Path) -> None:
@@ -199,7 +209,7 @@ def test_age_of_a_file_is_the_projects_matter(tmp_path: Path) -> None:
     path = tmp_path / "ranges.json"
     path.write_text(json.dumps({"cloudflare": ["192.0.2.0/24"]}))
     problems = preset_age_problems(("cloudflare", "cloudfront"), date(2030, 1, 1), path)
-    assert [problem.value for problem in problems] == ["'cloudfront'"]
+    assert ["'cloudfront'" in problem.message for problem in problems] == [True]
 
 
 def test_age_with_a_broken_file(tmp_path: Path) -> None:

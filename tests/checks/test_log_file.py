@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from security_logging.checks.log_file import Finding, findings
+from security_logging.checks.log_file import problems
+from security_logging.checks.problem import warning
 from security_logging.events.ecs import render_json
 from security_logging.events.event import make_event
 from security_logging.events.line import render
@@ -45,7 +46,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
 
 def _ids() -> list[str]:
-    return [finding.id for finding in findings()]
+    return [problem.id for problem in problems()]
 
 
 def test_good_log(use: Callable[..., None], tmp_path: Path) -> None:
@@ -64,10 +65,10 @@ def test_console(use: Callable[..., None]) -> None:
 def test_no_handler(use: Callable[..., None], handlers: list[logging.Handler]) -> None:
     """A logger that keeps nothing is found."""
     use(*handlers)
-    assert list(findings()) == [
-        Finding(
+    assert list(problems()) == [
+        warning(
             "W020",
-            "The logger 'security' has no handler, so no event is kept.",
+            "The logger 'security' has no handler, so events are lost.",
             'Write e.g. LOGGING = build_logging("file"), from security_logging.logging_config.',
         )
     ]
@@ -99,7 +100,7 @@ def test_logger_of_the_project(use: Callable[..., None], settings: Any) -> None:
     """The logger is the one that the project names."""
     settings.SECURITY_LOGGING_LOGGER_NAME = "audit"
     use(logging.StreamHandler())
-    assert [finding.message for finding in findings()] == ["The logger 'audit' has no handler, so no event is kept."]
+    assert [problem.message for problem in problems()] == ["The logger 'audit' has no handler, so events are lost."]
 
 
 @pytest.mark.parametrize("name", [None, 5, "", "."])
@@ -113,9 +114,9 @@ def test_missing_directory(use: Callable[..., None], tmp_path: Path) -> None:
     """A directory that does not exist is found, with the command that makes it."""
     path = tmp_path / "missing/security.log"
     use(SecurityFileHandler(path))
-    hint = f"Create it for the web server's user, e.g. with: install -d -o www-data -g adm -m 2750 {path.parent}"
-    assert list(findings()) == [
-        Finding("W021", f"The directory of the security log {str(path)!r} does not exist.", hint)
+    fix = f"Create it for the web server's user, e.g. with: install -d -o www-data -g adm -m 2750 {path.parent}"
+    assert list(problems()) == [
+        warning("W021", f"The directory of the security log {str(path)!r} does not exist.", fix)
     ]
 
 
@@ -141,9 +142,9 @@ def test_not_writable(use: Callable[..., None], tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "access", access)  # root may write everything
     monkeypatch.setattr(getpass, "getuser", lambda: "www-data")
     use(SecurityFileHandler(path))
-    message = f"The security log {str(path)!r} cannot be written by the user 'www-data'."
-    hint = f"Run this as the user that runs the site; if this is that user: chown www-data {path}"
-    assert list(findings()) == [Finding("W022", message, hint)]
+    message = f"The user 'www-data' cannot write the security log {str(path)!r}."
+    fix = f"Run this check as the user that runs the site; if this is that user: chown www-data {path}"
+    assert list(problems()) == [warning("W022", message, fix)]
     assert asked[-1] == (path if exists else tmp_path)
 
 
@@ -159,7 +160,7 @@ def test_user_without_a_name(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     monkeypatch.setattr(getpass, "getuser", getuser)
     use(SecurityFileHandler(tmp_path / "security.log"))
-    assert [finding.message.split("the user ")[1] for finding in findings()] == [f"'{os.getuid()}'."]
+    assert [problem.message.split()[2] for problem in problems()] == [f"'{os.getuid()}'"]
 
 
 @pytest.mark.parametrize("name", ["STATIC_ROOT", "MEDIA_ROOT"])
@@ -170,10 +171,8 @@ def test_served(
     """A log that the web server would hand out is found."""
     setattr(settings, name, kind(tmp_path))
     use(SecurityFileHandler(tmp_path / "security.log"))
-    message = (
-        f"The security log {str(tmp_path / 'security.log')!r} lies in {name}, from where the web server serves files."
-    )
-    assert list(findings()) == [Finding("W023", message, "Write it to a directory of its own, e.g. /var/log/django.")]
+    message = f"The security log {str(tmp_path / 'security.log')!r} is in {name}, which the web server serves."
+    assert list(problems()) == [warning("W023", message, "Write it to a directory of its own, e.g. /var/log/django.")]
 
 
 def test_served_through_a_link(use: Callable[..., None], tmp_path: Path, settings: Any) -> None:
@@ -224,9 +223,9 @@ def test_what_is_said_of_rotation(use: Callable[..., None], tmp_path: Path) -> N
     """It is said which handler it is, and what to use instead."""
     path = tmp_path / "security.log"
     use(_Renamed(path, delay=True))
-    message = f"_Renamed on the security log {str(path)!r} loses lines as soon as two processes write to it."
-    hint = "Use security_logging.handlers.SecurityFileHandler, and logrotate for the rotation."
-    assert list(findings()) == [Finding("W024", message, hint)]
+    message = f"_Renamed loses lines of the security log {str(path)!r} when several processes write to it."
+    fix = "Use security_logging.handlers.SecurityFileHandler, and rotate the file with logrotate."
+    assert list(problems()) == [warning("W024", message, fix)]
 
 
 @pytest.mark.parametrize("render_event", [render, render_json])
@@ -272,9 +271,9 @@ def test_what_is_said_of_claims(use: Callable[..., None], tmp_path: Path) -> Non
     path = tmp_path / "security.log"
     path.write_text(render(CLAIMED) + "\n")
     use(SecurityFileHandler(path))
-    message = f"Requests bring forwarding headers, as {str(path)!r} tells, but no proxy is trusted."
-    hint = 'If a proxy of yours sends them, name it, e.g. SECURITY_LOGGING_TRUSTED_PROXIES = ("nginx",).'
-    assert list(findings()) == [Finding("W025", message, hint)]
+    message = f"Requests in {str(path)!r} have forwarding headers, but no proxy is trusted."
+    fix = 'If a proxy of yours sends them, trust it, e.g. SECURITY_LOGGING_TRUSTED_PROXIES = ("nginx",).'
+    assert list(problems()) == [warning("W025", message, fix)]
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/stdout", "/dev/full"])

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from security_logging.checks.log_file import Finding
-from security_logging.checks.logging_setting import findings
+from security_logging.checks.logging_setting import problems
+from security_logging.checks.problem import Problem, error, warning
 from security_logging.checks.registry import check_logging
 from security_logging.logging_config import build_logging, tolerant
 from security_logging.logging_config.profiles import PROFILES
@@ -21,9 +21,9 @@ from security_logging.logging_config.tolerant import configure
 GOOD: dict[str, Any] = {"version": 1, "disable_existing_loggers": False}
 
 
-def found(**parts: Any) -> list[Finding]:
+def found(**parts: Any) -> list[Problem]:
     """Return what is wrong in a LOGGING with these parts."""
-    return list(findings({**GOOD, **parts}))
+    return list(problems({**GOOD, **parts}))
 
 
 class Handler(logging.Handler):
@@ -41,56 +41,56 @@ class AnyHandler(logging.Handler):
 
 
 WRONG = [
-    ({"handler": {}}, "E301", "LOGGING has a key that means nothing there: 'handler'.", "Did you mean 'handlers'?"),
+    ({"handler": {}}, "E301", "LOGGING has an unknown key: 'handler'.", "Did you mean 'handlers'?"),
     (
         {"loggers": {"shop": {"propogate": False}}},
         "E301",
-        "LOGGING[\"loggers\"]['shop'] has a key that means nothing there: 'propogate'.",
+        "LOGGING[\"loggers\"]['shop'] has an unknown key: 'propogate'.",
         "Did you mean 'propagate'?",
     ),
     (
         {"root": {"xyz": 1}},
         "E301",
-        "LOGGING[\"root\"] has a key that means nothing there: 'xyz'.",
+        "LOGGING[\"root\"] has an unknown key: 'xyz'.",
         "The keys are: level, handlers, filters, propagate.",
     ),
     (
         {"formatters": {"plain": {"fromat": "x"}}},
         "E301",
-        "LOGGING[\"formatters\"]['plain'] has a key that means nothing there: 'fromat'.",
+        "LOGGING[\"formatters\"]['plain'] has an unknown key: 'fromat'.",
         "Did you mean 'format'?",
     ),
     (
         {"handlers": {"file": {"class": "logging.FileHandler", "filname": "/tmp/x"}}},  # noqa: S108 (never opened)
         "E302",
-        "LOGGING[\"handlers\"]['file'] has a key that means nothing there: 'filname'.",
+        "LOGGING[\"handlers\"]['file'] has an unknown key: 'filname'.",
         "Did you mean 'filename'?",
     ),
     (
         {"handlers": {"mine": {"()": Handler, "color": "red"}}},
         "E302",
-        "LOGGING[\"handlers\"]['mine'] has a key that means nothing there: 'color'.",
+        "LOGGING[\"handlers\"]['mine'] has an unknown key: 'color'.",
         "Did you mean 'colour'?",
     ),
     (
         {"root": {"handlers": ["console"]}, "loggers": {"shop": {"handlers": ["console"]}, "shop.cart": {}}},
         "W302",
-        "What 'shop' logs reaches the handlers ['console'] twice: it propagates to 'root'.",
-        'Write "propagate": False, or leave its handlers out.',
+        "Records of 'shop' reach ['console'] twice, because they propagate to 'root'.",
+        'Write "propagate": False, or remove its handlers.',
     ),
     (
         {"loggers": {"shop": {"handlers": ["console"]}, "shop.cart.total": {"handlers": ["console", "file"]}}},
         "W302",
-        "What 'shop.cart.total' logs reaches the handlers ['console'] twice: it propagates to 'shop'.",
-        'Write "propagate": False, or leave its handlers out.',
+        "Records of 'shop.cart.total' reach ['console'] twice, because they propagate to 'shop'.",
+        'Write "propagate": False, or remove its handlers.',
     ),
 ]
 
 
-@pytest.mark.parametrize(("parts", "number", "message", "hint"), WRONG)
-def test_mistake(parts: dict[str, Any], number: str, message: str, hint: str) -> None:
-    """Each mistake is one finding that says what it is and what to write."""
-    assert found(**parts) == [Finding(number, message, hint)]
+@pytest.mark.parametrize(("parts", "number", "message", "fix"), WRONG)
+def test_mistake(parts: dict[str, Any], number: str, message: str, fix: str) -> None:
+    """Each mistake is one problem that says what it is and what to write."""
+    assert found(**parts) == [{"E": error, "W": warning}[number[0]](number, message, fix)]
 
 
 @pytest.mark.parametrize(
@@ -119,18 +119,18 @@ def test_no_mistake(parts: dict[str, Any]) -> None:
 @pytest.mark.parametrize("logging", [None, {"version": 1, "incremental": True}])
 def test_nothing_to_check(logging: object) -> None:
     """Without a dictionary of handlers there is nothing to say."""
-    assert list(findings(logging)) == []
+    assert list(problems(logging)) == []
 
 
 @pytest.mark.parametrize("streams", ["security", "functions", "split"])
 def test_own_configuration(streams: str) -> None:
     """What build_logging returns has no mistake."""
-    assert list(findings(build_logging(*PROFILES, streams=streams, rotate_bytes=10**6, rate_limit=5))) == []
+    assert list(problems(build_logging(*PROFILES, streams=streams, rotate_bytes=10**6, rate_limit=5))) == []
 
 
 def test_silenced_loggers() -> None:
     """Without disable_existing_loggers every logger that exists is silent."""
-    assert [finding.id for finding in findings({"version": 1})] == ["W301"]
+    assert [problem.id for problem in problems({"version": 1})] == ["W301"]
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_web_root(settings: Any, tmp_path: Path, name: str, value: Any) -> None:
     path = tmp_path / "www" / "x" / "debug.log"
     handlers = {"file": {"class": "logging.FileHandler", "filename": str(path)}}
     message = f"LOGGING[\"handlers\"]['file'] writes {str(path)!r} into {name}, which the web server serves."
-    hint = "Write it to a directory of its own, e.g. /var/log/django."
-    assert found(handlers=handlers) == [Finding("E303", message, hint)]
+    fix = "Write it to a directory of its own, e.g. /var/log/django."
+    assert found(handlers=handlers) == [error("E303", message, fix)]
 
 
 def test_beside_the_web_root(settings: Any, tmp_path: Path) -> None:
@@ -175,9 +175,9 @@ def rotating(**extra: Any) -> dict[str, Any]:
 def test_two_handlers_on_one_rotating_file() -> None:
     """Two handlers on one file that one of them renames are found, also where the path is written otherwise."""
     plain = {"class": "logging.FileHandler", "filename": "/var/log/../log/shop.log"}
-    message = "The handlers 'a' and 'b' of LOGGING both write '/var/log/shop.log', and one renames it under the other."
-    hint = "Use one handler for both, or a file for each."
-    assert found(handlers={"a": rotating(), "b": plain}) == [Finding("E304", message, hint)]
+    message = "The handlers 'a' and 'b' of LOGGING write the same file '/var/log/shop.log', and one of them rotates it."
+    fix = "Use one handler for both, or a file for each."
+    assert found(handlers={"a": rotating(), "b": plain}) == [error("E304", message, fix)]
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def line_of(key: str, module: str = "settings_of_the_shop") -> str:
     """Return what the message about an unknown key says behind it."""
-    (finding,) = findings({**GOOD, "loggers": {"shop": {key: 1}}}, module)
-    return finding.message.partition(f"{key!r}")[2]
+    (problem,) = problems({**GOOD, "loggers": {"shop": {key: 1}}}, module)
+    return problem.message.partition(f"{key!r}")[2]
 
 
 def test_line(shop: Path) -> None:
@@ -241,13 +241,13 @@ def test_no_line(shop: Path, key: str) -> None:
 
 def test_several_lines(shop: Path) -> None:
     """Where a key stands at several places none is named."""
-    (finding,) = findings({**GOOD, "loggers": {"shop": {"version": 1}}}, "settings_of_the_shop")
-    assert finding.message.endswith("'version'.")
+    (problem,) = problems({**GOOD, "loggers": {"shop": {"version": 1}}}, "settings_of_the_shop")
+    assert problem.message.endswith("'version'.")
 
 
 @pytest.mark.parametrize("module", ["broken_settings", "no_such_module", "no.such.module", "builtins"])
 def test_unreadable_settings(shop: Path, module: str) -> None:
-    """Settings that cannot be read cost the line, not the finding."""
+    """Settings that cannot be read cost the line, not the message."""
     assert line_of("propogate", module) == "."
 
 
@@ -267,7 +267,7 @@ def test_relative_import(shop: Path, module: str) -> None:
 
 
 def test_system_check(settings: Any) -> None:
-    """The findings are messages of `manage.py check`, errors and warnings as their ids say."""
+    """The problems are messages of `manage.py check`, errors and warnings as their ids say."""
     settings.LOGGING = {"version": 1, "loggers": {"shop": {"propogate": False}}}
     messages = [(type(message).__name__, message.id) for message in check_logging()]
     assert messages == [("Error", "security_logging.E301"), ("Warning", "security_logging.W301")]

@@ -15,9 +15,10 @@ from django.core import checks as django_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from security_logging.checks import log_file, registry
-from security_logging.checks.log_file import Finding
-from security_logging.checks.registry import DECLARED, Declared, check_log, check_settings
+from security_logging.checks import addresses, log_file
+from security_logging.checks.problem import warning
+from security_logging.checks.registry import DECLARED, check_log, check_settings
+from security_logging.cloudwatch.checks import DECLARED as DECLARED_FOR_CLOUDWATCH
 from security_logging.cloudwatch.checks import check_cloudwatch
 from security_logging.conf import declared
 
@@ -70,10 +71,9 @@ ELSEWHERE = {
     "W102": "checks/test_requests.py",
 }
 
-every_check = pytest.mark.parametrize("check", DECLARED, ids=lambda check: check.id)
-every_provoked_check = pytest.mark.parametrize(
-    "check", [check for check in DECLARED if check.id in PROVOKING], ids=lambda check: check.id
-)
+LEVELS = {"E": "Error", "W": "Warning"}
+
+every_check = pytest.mark.parametrize("number", DECLARED)
 
 
 class _InTenYears(datetime):
@@ -93,7 +93,7 @@ def found(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[[str], lis
         name, value = PROVOKING[number]
         setattr(settings, f"SECURITY_LOGGING_{name}", value)
         if number == "W002":
-            monkeypatch.setattr(registry, "datetime", _InTenYears)
+            monkeypatch.setattr(addresses, "datetime", _InTenYears)
         return [message for message in check_settings() if message.id == f"security_logging.{number}"]
 
     return found
@@ -104,14 +104,13 @@ def test_good_settings() -> None:
     assert check_settings() == []
 
 
-@every_provoked_check
-def test_provoked(found: Callable[[str], list[django_checks.CheckMessage]], check: Declared) -> None:
+@pytest.mark.parametrize("number", PROVOKING)
+def test_provoked(found: Callable[[str], list[django_checks.CheckMessage]], number: str) -> None:
     """A wrong setting is one message, of the level that its id says, which names it and says what to write instead."""
-    messages = found(check.id)
-    assert len(messages) == 1
-    assert type(messages[0]).__name__ == check.level
-    assert messages[0].msg.startswith(f"SECURITY_LOGGING_{PROVOKING[check.id][0]}")
-    assert messages[0].hint
+    (message,) = found(number)
+    assert type(message).__name__ == LEVELS[number[0]]
+    assert message.msg.startswith(f"SECURITY_LOGGING_{PROVOKING[number][0]}")
+    assert message.hint
 
 
 def test_how_a_message_reads(settings: Any) -> None:
@@ -127,38 +126,30 @@ def test_how_a_message_reads(settings: Any) -> None:
 
 
 @every_check
-def test_has_a_test(check: Declared) -> None:
+def test_has_a_test(number: str) -> None:
     """Each declared check is provoked here, or by the tests that are named here."""
-    text = (TESTS / ELSEWHERE[check.id]).read_text("utf-8") if check.id in ELSEWHERE else ""
-    assert check.id in PROVOKING or f'"{check.id}"' in text
+    text = (TESTS / ELSEWHERE[number]).read_text("utf-8") if number in ELSEWHERE else ""
+    assert number in PROVOKING or f'"{number}"' in text
 
 
-@every_check
-def test_declaration(check: Declared) -> None:
-    """An id is a letter and three digits, and what it says is a sentence."""
-    assert re.fullmatch(r"[EW]\d{3}", check.id)
-    assert re.fullmatch(r"[A-Z].+\.", check.meaning)
-
-
-@pytest.mark.parametrize(("number", "level"), [("E001", "Error"), ("W001", "Warning")])
-def test_level(number: str, level: str) -> None:
-    """The letter of an id stands for the level."""
-    assert Declared(number, "It is wrong.").level == level
+@pytest.mark.parametrize(("number", "meaning"), [*DECLARED.items(), *DECLARED_FOR_CLOUDWATCH.items()])
+def test_declaration(number: str, meaning: str) -> None:
+    """An id is a letter and three digits, and what it means is one sentence."""
+    assert re.fullmatch(r"[EW]\d{3}", number)
+    assert re.fullmatch(r"[A-Z].+\.", meaning)
 
 
 def _ids_in(path: Path) -> tuple[list[str], set[str]]:
-    """Return the ids that a module declares, as a Declared or as a key of its own DECLARED, and those that it uses."""
+    """Return the ids that a module declares as keys of its DECLARED, and those that it uses."""
     nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
     declarations: list[ast.expr | None] = []
     for node in nodes:
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Declared":
-            declarations.append(node.args[0])
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
             declarations += node.value.keys if getattr(node.targets[0], "id", "") == "DECLARED" else []
-    an_id = re.compile(r"(security_logging\.)?[EW]\d{3}")
+    an_id = re.compile(r"[EW]\d{3}")
     ids = [node for node in nodes if isinstance(node, ast.Constant) and an_id.fullmatch(str(node.value))]
     declared_ids = [str(constant.value) for constant in ids if constant in declarations]
-    return declared_ids, {str(constant.value)[-4:] for constant in ids if constant not in declarations}
+    return declared_ids, {str(constant.value) for constant in ids if constant not in declarations}
 
 
 IDS = [_ids_in(path) for path in PACKAGE.rglob("*.py")]
@@ -168,7 +159,7 @@ def test_ids_are_unique() -> None:
     """No id stands for two things, in whatever module it is declared."""
     numbers = [number for declared_ids, _ in IDS for number in declared_ids]
     assert sorted(set(numbers)) == sorted(numbers)
-    assert {check.id for check in DECLARED} <= set(numbers)
+    assert set(DECLARED) <= set(numbers)
 
 
 def test_what_is_declared_is_used() -> None:
@@ -245,22 +236,22 @@ def test_good_surfaces(settings: Any) -> None:
 @pytest.mark.parametrize(
     ("mapping", "message", "hint"),
     [
-        ({"a": "API"}, "maps 'a' to what is not a surface: 'API'", 'Write "site", "admin" or "api".'),
-        ({"a": ["api"]}, "maps 'a' to what is not a surface: ['api']", 'Write "site", "admin" or "api".'),
-        (["api"], "is not a mapping: ['api']", 'Write e.g. {"api-1.0.0": "api"}.'),
+        ({"a": "API"}, "['a'] is not a surface: 'API'", 'Write "site", "admin" or "api".'),
+        ({"a": ["api"]}, "['a'] is not a surface: ['api']", 'Write "site", "admin" or "api".'),
+        (["api"], " is not a mapping: ['api']", 'Write e.g. {"api-1.0.0": "api"}.'),
     ],
 )
 def test_bad_surfaces(settings: Any, mapping: object, message: str, hint: str) -> None:
     """What is no surface is found."""
     settings.SECURITY_LOGGING_SURFACE_NAMESPACES = mapping
     assert check_settings() == [
-        django_checks.Error(f"SECURITY_LOGGING_SURFACE_NAMESPACES {message}.", hint=hint, id="security_logging.E007")
+        django_checks.Error(f"SECURITY_LOGGING_SURFACE_NAMESPACES{message}.", hint=hint, id="security_logging.E007")
     ]
 
 
 def test_check_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with the log is a warning with the finding's words."""
-    monkeypatch.setattr(log_file, "findings", lambda: iter([Finding("W020", "It is wrong.", "Put it right.")]))
+    """What is wrong with the log is a warning with the same words."""
+    monkeypatch.setattr(log_file, "problems", lambda: iter([warning("W020", "It is wrong.", "Put it right.")]))
     assert check_log() == [django_checks.Warning("It is wrong.", hint="Put it right.", id="security_logging.W020")]
 
 
@@ -274,7 +265,7 @@ def test_check_command(settings: Any) -> None:
 @pytest.mark.parametrize("deploy", [False, True])
 def test_log_is_checked_for_deployment(monkeypatch: pytest.MonkeyPatch, deploy: bool) -> None:
     """The log is looked at with `--deploy` only: on a developer's machine there is none."""
-    monkeypatch.setattr(log_file, "findings", lambda: iter([Finding("W020", "It is wrong.", "Put it right.")]))
+    monkeypatch.setattr(log_file, "problems", lambda: iter([warning("W020", "It is wrong.", "Put it right.")]))
     messages = django_checks.run_checks(tags=["security"], include_deployment_checks=deploy)
     assert ("security_logging.W020" in [message.id for message in messages]) is deploy
 

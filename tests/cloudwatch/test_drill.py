@@ -13,7 +13,7 @@ from security_logging.cloudwatch import CloudWatchHandler
 from security_logging.events.ecs import render_json
 from security_logging.events.event import make_event
 from security_logging.events.types import LOGIN_FAILED
-from security_logging.operations.doctor import probe, shipping
+from security_logging.operations.doctor import cloudwatch, probe
 
 pytestmark = pytest.mark.end_to_end
 
@@ -25,7 +25,7 @@ def test_look_for_an_event(logs: Any, tmp_path: Path, monkeypatch: pytest.Monkey
     events = [make_event(LOGIN_FAILED, ip="203.0.113.7", user="alice") for _ in range(3)]
     path.write_text("".join(f"{render_json(event)}\n" for event in events[:2]))
     call_command("security_cloudwatch", "ship", f"--file={path}")
-    has = shipping.look_up()
+    has = cloudwatch.look_up()
     assert [has(event.id) for event in events] == [True, True, False]
 
 
@@ -34,7 +34,7 @@ def test_probe_of_the_doctor(logs: Any) -> None:
     handler = CloudWatchHandler()
     logger = logging.getLogger("security")
     logger.addHandler(handler)
-    found = list(probe.of_pipeline())
+    found = list(probe.check_arrival())
     logger.removeHandler(handler)
     handler.close()
-    assert [finding.message for finding in found if finding.message.endswith(" arrived at CloudWatch.")] != []
+    assert [problem.message for problem in found if problem.message.endswith(" arrived at CloudWatch.")] != []

@@ -345,7 +345,7 @@ def test_healthy(logs: Any, settings: Any, tmp_path: Path) -> None:
 
 
 def test_ill(logs: Any, settings: Any, tmp_path: Path, directory: Path) -> None:
-    """`status` names everything that somebody should look at, and exits with an error."""
+    """`status` names everything that is wrong, and its exit status is 1."""
     path = tmp_path / "security.json"
     settings.SECURITY_LOGGING_CLOUDWATCH_FILE = str(path)
     path.write_bytes(b"a\nb\n")
@@ -358,8 +358,9 @@ def test_ill(logs: Any, settings: Any, tmp_path: Path, directory: Path) -> None:
     put(logs, "pipeline", "one", seconds_ago=3600)
     with pytest.raises(CommandError) as error:
         run("status", "--json")
-    words = ("no event of this host", "heartbeat is old", "3 bytes wait", "1 events were refused", "gone", "for ever")
+    words = ("no event of this host", "heartbeat at", "3 bytes of events", "refused 1 events", "removed", "for ever")
     assert [word for word in words if word not in str(error.value)] == []
+    assert error.value.returncode == 1
 
 
 def test_new_host(logs: Any, settings: Any, tmp_path: Path) -> None:
@@ -370,9 +371,11 @@ def test_new_host(logs: Any, settings: Any, tmp_path: Path) -> None:
 
 
 def test_unreachable(settings_for: Any) -> None:
-    """`status` says when CloudWatch cannot be asked."""
-    with settings_for(refusing_url()), pytest.raises(CommandError, match="cannot be asked: EndpointConnectionError"):
+    """When CloudWatch cannot be asked, `status` does not know what it has, and its exit status is 2."""
+    match = "cannot be asked: EndpointConnectionError"
+    with settings_for(refusing_url()), pytest.raises(CommandError, match=match) as error:
         run("status")
+    assert error.value.returncode == 2
 
 
 def test_no_region(aws: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,6 +388,9 @@ def test_no_region(aws: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> 
         CommandError, match=r"^CloudWatch: NoRegionError; set SECURITY_LOGGING_CLOUDWATCH_REGION, e\.g\. to"
     ):
         run("tail", "--once")
+    with pytest.raises(CommandError, match=r"^CloudWatch: NoRegionError;") as error:
+        run("status")
+    assert error.value.returncode == 2
 
 
 def test_group_that_is_missing(aws: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from celery import signals  # type: ignore[import-untyped]  # it has none
 
 from documented import DOCS, blocks, page
-from security_logging.checks.logging_setting import findings
+from security_logging.checks.logging_setting import problems
 from security_logging.integrations import celery
 from security_logging.logging_config.profiles import ALIASES, PROFILES
 
@@ -26,7 +26,7 @@ def test_line(line: str) -> None:
     """Each line that is shown returns a LOGGING without a mistake."""
     names: dict[str, Any] = {"LOGGING": {"version": 1, "disable_existing_loggers": False}}
     exec(f"from security_logging.logging_config import build_logging\n{line}", names)  # noqa: S102 (our own page)
-    assert list(findings(names["LOGGING"])) == []
+    assert list(problems(names["LOGGING"])) == []
 
 
 @pytest.mark.parametrize("block", range(len(PYTHON)))

@@ -17,7 +17,7 @@ from documented import blocks, page
 from patient import healthy
 from requires import require_program
 from security_logging.events.types import EVENT_TYPES, EventType
-from security_logging.operations.doctor import examination, report
+from security_logging.operations.doctor import chapters, report
 from written_log import START, event, write
 
 PAGES = (readme.PAGE, "operations.md", "incident-response.md")
@@ -96,7 +96,7 @@ def test_doctor_in_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     now = datetime.now(timezone.utc)
     with healthy(tmp_path, monkeypatch) as patient:
         write(patient.log, *[event(time=now, peer="10.0.0.5", ip_reason="not_bannable") for _ in range(40)])
-        text = report.as_text(examination.examine(write=False), lambda _code, words: words)
+        text = report.as_text(chapters.run(write=False), lambda _code, words: words)
     text = text.replace(str(patient.log.parent), "/var/log/django")
     shown = readme.output_of("security_doctor").splitlines()
     assert ([line for line in shown if line not in text.splitlines()], len(shown)) == ([], 6)

@@ -1,22 +1,17 @@
-"""SECURITY_LOGGING_EVENTS switches events off, and its checks find what would not work."""
+"""SECURITY_LOGGING_EVENTS switches events off."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import pytest
 from django.http import HttpRequest
 from django.test import override_settings
 
 from security_logging import log_event
-from security_logging.checks import events as event_checks
-from security_logging.checks.registry import check_settings
 from security_logging.events.event import SecurityEvent, event_types
 from security_logging.events.types import LOGIN, LOGOUT, PROBE, USER_CREATED, USER_DELETED
 from security_logging.logger import events_of, is_wanted
-
-EXAMPLE = 'Write e.g. {"logout": False, "account.*": False}.'
 
 
 @pytest.mark.parametrize(
@@ -57,54 +52,3 @@ def test_switched_off_still_counts_as_told() -> None:
     request = HttpRequest()
     log_event(LOGOUT, request)
     assert [event.type for event in events_of(request)] == [LOGOUT]
-
-
-@pytest.mark.parametrize("switches", [{}, {"logout": False, "account.*": False, "login_failed": True}])
-def test_right(switches: dict[str, bool]) -> None:
-    """Names and classes with True or False are right."""
-    assert event_checks.switch_problems(switches) == []
-
-
-@pytest.mark.parametrize(
-    ("switches", "message", "value", "hint"),
-    [
-        (["login"], "is not a mapping", "['login']", EXAMPLE),
-        ({"log_out": False}, "names no event and no class", "'log_out'", 'Did you mean "logout"?'),
-        ({"account": False}, "names no event and no class", "'account'", 'Did you mean "account.*"?'),
-        ({"acount.*": False}, "names no event and no class", "'acount.*'", 'Did you mean "account.*"?'),
-        ({"logout": "no"}, "says neither True nor False of 'logout'", "'no'", EXAMPLE),
-    ],
-)
-def test_wrong(switches: Any, message: str, value: str, hint: str) -> None:
-    """What would switch nothing is an error, with what was meant."""
-    problems = event_checks.switch_problems(switches)
-    assert [(problem.message, problem.value, problem.hint, problem.is_error) for problem in problems] == [
-        (message, value, hint, True)
-    ]
-
-
-def test_like_nothing() -> None:
-    """A name that resembles none is answered with all there are."""
-    (problem,) = event_checks.switch_problems({"xyzzy": False})
-    assert problem.hint.startswith("The events are login, logout, login_failed, ")
-
-
-@pytest.mark.parametrize(
-    "switches", [{"login_failed": False}, {"auth.*": False, "mfa_failed": True, "token_failed": True}]
-)
-def test_switching_off_what_is_counted(switches: dict[str, bool]) -> None:
-    """An event that Fail2ban counts can be switched off, with a warning: nobody is banned for it any more."""
-    (problem,) = event_checks.switch_problems(switches)
-    assert (problem.value, problem.is_error) == ("'login_failed'", False)
-
-
-@override_settings(SECURITY_LOGGING_EVENTS={"log_out": False})
-def test_check() -> None:
-    """`manage.py check` says what is wrong, and what to write instead."""
-    assert [(message.id, message.msg, message.hint) for message in check_settings()] == [
-        (
-            "security_logging.E201",
-            "SECURITY_LOGGING_EVENTS names no event and no class: 'log_out'.",
-            'Did you mean "logout"?',
-        )
-    ]

@@ -155,10 +155,10 @@ def test_follow_since(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "problem"),
     [
         (["--file", "/nowhere/security.log"], "/nowhere/security.log cannot be read: No such file or directory"),
-        ([], "LOGGING writes no file that can be read back; name one with --file."),
-        (["--follow", "--summary"], "--follow never ends, so there is nothing to sum up; leave out one of the two."),
+        ([], "LOGGING writes no file that can be read; name one with --file."),
+        (["--follow", "--summary"], "--follow never ends, so it cannot be used with --summary."),
         (["--since", "yesterday"], "argument --since: .*yesterday"),
-        (["--event", "logins"], "argument --event: 'logins' is no event type"),
+        (["--event", "logins"], "argument --event: 'logins' is not an event type"),
         (["--address", "10.0.0.0/33"], "argument --address: "),
     ],
 )

@@ -19,7 +19,7 @@ from fail2ban_setup import SetUp, healthy, line, start
 from security_logging.events.event import make_event
 from security_logging.events.line import render
 from security_logging.events.types import LOGIN
-from security_logging.fail2ban.checking.kinds import KINDS
+from security_logging.fail2ban.checking.problems import DECLARED
 from security_logging.fail2ban.checking.server import reload
 from security_logging.fail2ban.client import Client
 from security_logging.management.commands.security_fail2ban import Command
@@ -209,7 +209,7 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
         "everybody is ignored",
         lambda s: s.local("ignoreip = 127.0.0.1/8 ::1 0.0.0.0/0"),
         "jail.ignores_all",
-        "take it out",
+        "remove it from ignoreip",
     ),
     ("no action", lambda s: s.local("action ="), "jail.no_action", "remove the line action"),
     (
@@ -259,8 +259,8 @@ def test_broken(broken: Break, ids: str, fix: str) -> None:
     with healthy() as found:
         broken(found)
         problems = found.problems()
-    assert {each.kind.id for each in problems} == {*ids.split(), "fail2ban.stopped"}, problems
-    assert fix in next(each.fix for each in problems if each.kind.id == ids.rsplit(maxsplit=1)[-1])
+    assert {each.id for each in problems} == {*ids.split(), "fail2ban.stopped"}, problems
+    assert fix in next(each.fix for each in problems if each.id == ids.rsplit(maxsplit=1)[-1])
 
 
 def test_healthy() -> None:
@@ -321,7 +321,7 @@ def test_broken_server(broken: Break, name: str, fix: str) -> None:
     with healthy() as found:
         broken(found)
         problems = found.problems()
-    assert {each.kind.id for each in problems} == {name}, problems
+    assert {each.id for each in problems} == {name}, problems
     assert fix in problems[0].fix
 
 
@@ -330,7 +330,7 @@ def test_proxy_on_this_machine() -> None:
     with healthy() as found:
         found.trust("172.17.0.0/16").install(front="nginx").local("action = iptables-multiport[iptables=true]")
         (problem,) = found.problems()
-    assert problem.kind.id == "fail2ban.stopped"
+    assert problem.id == "fail2ban.stopped"
     assert re.fullmatch(r"Fail2ban does not run: [^?]+\.sock\.", problem.message), problem.message
 
 
@@ -375,7 +375,7 @@ def test_odd_server(tmp_path: Path, script: str, name: str, fix: str) -> None:
     """A server that cannot be asked, or not well, is named with what to do."""
     with healthy() as found:
         found.words = answering(tmp_path, script)
-        (problem,) = [each for each in found.problems() if each.kind.id == name]
+        (problem,) = [each for each in found.problems() if each.id == name]
     assert fix in problem.fix
 
 
@@ -384,12 +384,12 @@ def test_python_without_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("security_logging.fail2ban.checking.jails._SYSTEM_PYTHON", "false")
     with healthy() as found:
         found.install(logtype="journal")
-        fixes = {each.fix for each in found.problems() if each.kind.id == "jail.no_journal"}
+        fixes = {each.fix for each in found.problems() if each.id == "jail.no_journal"}
     assert fixes == {"apt-get install python3-systemd"}
 
 
 def test_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that this user may not read is no finding, but not seen."""
+    """A file that this user may not read is not wrong, but could not be checked."""
     read = Path.read_text
 
     def refuse(path: Path, encoding: str | None = None, errors: str | None = None) -> str:
@@ -399,7 +399,7 @@ def test_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with healthy() as found:
         monkeypatch.setattr(Path, "read_text", refuse)
-        names = {each.kind.id for each in found.problems()}
+        names = {each.id for each in found.problems()}
     assert "installed.unreadable" in names
 
 
@@ -407,7 +407,7 @@ def test_every_kind_has_a_row() -> None:
     """Each kind of problem that is declared is found in a test of this file."""
     found = {name for row in (*BROKEN, *RUNNING, *ODD) for name in row[2].split()}
     alone = {"fail2ban.missing", "fail2ban.stopped", "installed.unreadable", "jail.no_journal"}
-    assert found | alone == set(KINDS)
+    assert found | alone == set(DECLARED)
 
 
 def run(found: SetUp, *words: str) -> tuple[object, str]:
@@ -440,7 +440,7 @@ def test_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cannot_look(tmp_path: Path) -> None:
-    """Where there is no Fail2ban, or no client of it, the status says that nothing could be looked at."""
+    """Where there is no Fail2ban, or no client of it, the status says that nothing could be checked."""
     with healthy() as found:
         found.words = [str(tmp_path / "none")]
         without_client = run(found)

@@ -1,12 +1,13 @@
-"""How the way to CloudWatch is doing: on this host, and at its end."""
+"""What waits on this host for CloudWatch, and what has arrived there."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from security_logging.checks.problem import Problem, unknown, warning
 from security_logging.cloudwatch import directory, names, refused, spool
 from security_logging.cloudwatch.pipeline import PIPELINE_STREAM
 from security_logging.cloudwatch.sender import describe
@@ -32,7 +33,7 @@ def local_status(path: Path) -> dict[str, Any]:
 
 
 def remote_status(logs: Any, group: str) -> dict[str, Any]:
-    """Return what CloudWatch has of us; `error` says why that is not known."""
+    """Return what CloudWatch has received from this host; `error` says why that is not known."""
     found: dict[str, Any] = {"group": group, "stream": names.log_stream(conf.LOGGER_NAME)}
     try:
         for kind, stream in (("event", found["stream"]), ("heartbeat", names.log_stream(PIPELINE_STREAM))):
@@ -40,38 +41,40 @@ def remote_status(logs: Any, group: str) -> dict[str, Any]:
         groups = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         retention = [item.get("retentionInDays") for item in groups if item["logGroupName"] == group]
         found["retention_days"] = retention[0] if retention else None
-    except Exception as error:  # noqa: BLE001  # whatever hinders us is what the reader wants to know
+    except Exception as error:  # noqa: BLE001  # the reader needs to know any of them
         found["error"] = describe(error)
     return found
 
 
-def problems(local: dict[str, Any], remote: dict[str, Any]) -> list[str]:
-    """Return what somebody should look at, in sentences."""
-    checks: list[tuple[Callable[[], bool], str]] = [
-        (lambda: "error" in remote, f"CloudWatch cannot be asked: {remote.get('error')}."),
-        (
-            lambda: "error" not in remote and remote["last_event_seconds"] is None,
-            "CloudWatch has no event of this host.",
-        ),
-        (
-            lambda: (remote.get("last_heartbeat_seconds") or 0) > LATE,
-            "The last heartbeat is old: does a shipper run, or a worker with the handler?",
-        ),
-        (lambda: local["spool_bytes"] > 0, f"{local['spool_bytes']} bytes wait in {local['directory']}."),
-        (
-            lambda: local["refused"] > 0,
-            f"{local['refused']} events were refused; see {local['directory']}/refused.jsonl.",
-        ),
-        (
-            lambda: local.get("gaps", 0) > 0,
-            "Parts of the log were gone before they were shipped; use logrotate's create.",
-        ),
-        (
-            lambda: "error" not in remote and remote["retention_days"] is None,
-            "The log is kept for ever; run security_cloudwatch provision.",
-        ),
-    ]
-    return [sentence for is_so, sentence in checks if is_so()]
+def problems(local: dict[str, Any], remote: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong in the two statuses."""
+    if "error" in remote:
+        yield unknown("cloudwatch", f"CloudWatch cannot be asked: {remote['error']}.", "Check region and credentials.")
+    else:
+        yield from _remote_problems(remote)
+    if local["spool_bytes"]:
+        message = f"{local['spool_bytes']} bytes of events wait in {local['directory']} to be sent."
+        yield _warning(message, "Check that CloudWatch can be reached; the events are sent again until it takes them.")
+    if local["refused"]:
+        message = f"CloudWatch refused {local['refused']} events."
+        yield _warning(message, f"They are kept, with the reason, in {local['directory']}/refused.jsonl.")
+    if local.get("gaps"):
+        message = "Parts of the log were removed before they were shipped."
+        yield _warning(message, "Let logrotate use create, and not copytruncate.")
+
+
+def _remote_problems(remote: dict[str, Any]) -> Iterator[Problem]:
+    fix = "Check that a shipper runs, or a worker has the handler."
+    if remote["last_event_seconds"] is None:
+        yield _warning("CloudWatch has no event of this host.", fix)
+    if (remote["last_heartbeat_seconds"] or 0) > LATE:
+        yield _warning(f"The last heartbeat at CloudWatch is {remote['last_heartbeat_seconds']} seconds old.", fix)
+    if remote["retention_days"] is None:
+        yield _warning("CloudWatch keeps the log for ever.", "Run manage.py security_cloudwatch provision.")
+
+
+def _warning(message: str, fix: str) -> Problem:
+    return warning("cloudwatch.problem", message, fix)
 
 
 def _age(logs: Any, group: str, stream: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What a jail does to whom it bans: whether it can be done here, and whether it stops anybody."""
+"""The actions of a jail: whether their programs are installed, and whether they stop a banned client."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from security_logging.addresses.parsing import Network
-from security_logging.fail2ban.checking.kinds import Problem, problem
+from security_logging.checks.problem import Problem
+from security_logging.fail2ban.checking.problems import problem
 from security_logging.fail2ban.client import environment
 from security_logging.fail2ban.configuration import Jail
 from security_logging.fail2ban.site import Site
 
 _PATH = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"))
-_SECONDS = 10  # that another program may take
-_SHOWN = 3  # networks that are named
+_SECONDS = 10  # for another program
+_SHOWN = 3  # networks in a message
 
-# The beginning of an action's name, its parameter that says how to call the program, the program itself, and Debian's
-# package of it; the first that fits.
+# The beginning of an action's name, the parameter that names the program, the program by default, and Debian's package
+# of it. The first that fits is used.
 _PROGRAMS = (
     ("iptables-ipset", "", "ipset", "ipset"),
     ("iptables", "iptables", "iptables", "iptables"),
@@ -34,12 +35,12 @@ _PROGRAMS = (
     ("django-security-aws-waf", "python", "/usr/bin/python3", "python3"),
 )
 _FIREWALLS = ("iptables", "nftables", "ufw", "firewallcmd", "shorewall", "route", "pf", "ipfw")
-# They tell somebody, and stop nobody.
+# These actions report a ban and do not stop the client.
 _REPORTS = ("django-security-report", "sendmail", "mail", "xarf", "abuseipdb", "blocklist", "dshield", "mynetwatchman")
 
 
 def of_actions(name: str, jail: Jail, site: Site) -> Iterator[Problem]:
-    """Look at the actions of a jail."""
+    """Check the actions of a jail."""
     if all(action.startswith(_REPORTS) for action in jail.actions):
         yield problem("jail.no_action", jail=name)
     for action, words in jail.actions.items():
@@ -63,7 +64,7 @@ def named(networks: Sequence[Network]) -> str:
 def import_failure(python: str, module: str) -> str:
     """Return why the program cannot import the module, empty when it can."""
     status, said = _run(python, "-c", f"import {module}")
-    return (said.strip().rpartition("\n")[2] or "it says nothing") if status else ""
+    return (said.strip().rpartition("\n")[2] or "it prints nothing") if status else ""
 
 
 def _of_program(name: str, action: str, words: Mapping[str, str]) -> Iterator[Problem]:
@@ -87,9 +88,9 @@ def _of_deny_list(name: str, words: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _run(*words: str) -> tuple[int, str]:
-    """Return a program's exit status and what it prints, on either of its outputs; what keeps it from running too."""
+    """Return a program's exit status and its output; when it cannot be run, 1 and the error."""
     try:
-        result = subprocess.run(  # noqa: S603 - what Fail2ban, which is root, is told to run anyway, and no shell
+        result = subprocess.run(  # noqa: S603 - Fail2ban runs it as root anyway; no shell
             words,
             capture_output=True,
             encoding="utf-8",

@@ -1,16 +1,17 @@
-"""Is the installation in Fail2ban as it should be: the files, the configuration, the running server, and the log."""
+"""Check an installation in Fail2ban: the files, the configuration, the running server, and the log."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from security_logging.checks.problem import Problem
 from security_logging.fail2ban.checking.files import of_files
 from security_logging.fail2ban.checking.jails import logtype_of, of_jail
-from security_logging.fail2ban.checking.kinds import Problem, problem
 from security_logging.fail2ban.checking.logs import of_log
+from security_logging.fail2ban.checking.problems import problem
 from security_logging.fail2ban.checking.server import of_server
 from security_logging.fail2ban.client import Client, ClientError, NotAllowedError, NotInstalledError
 from security_logging.fail2ban.configuration import Configuration, default_ignored, parse, raw_value
@@ -23,7 +24,7 @@ OLDEST = (0, 11, 2)
 
 
 def check(client: Client, directory: Path, site: Site) -> Iterator[Problem]:
-    """Yield what is wrong, in the order in which it should be mended; `directory` is Fail2ban's configuration."""
+    """Yield the problems in the order in which to fix them; `directory` is Fail2ban's configuration."""
     if not directory.is_dir():
         yield problem("fail2ban.missing", reason=f"there is no {directory}")
         return
@@ -44,19 +45,13 @@ def _configuration(client: Client) -> Configuration:
     try:
         return parse(client.run("-d"))
     except ClientError:
-        return Configuration()  # why, its own test says
+        return Configuration()  # Client.refusal() returns why
 
 
 def refused(said: str) -> Problem:
-    """Return the problem of a configuration that Fail2ban refuses with these words."""
+    """Return the problem of a configuration that Fail2ban refuses with this output."""
     is_sshd = "log file for" in said and "sshd" in said  # Debian without rsyslog, as it is installed
     return problem("fail2ban.no_sshd_log" if is_sshd else "fail2ban.refuses", reason=ClientError(said).reason)
-
-
-def exit_status(problems: Iterable[Problem]) -> int:
-    """Return 0 for no problem, 1 for some, 2 when there are none but something could not be looked at."""
-    unseen = [each.kind.is_unseen for each in problems]
-    return 0 if not unseen else 2 if all(unseen) else 1
 
 
 def _of_configuration(directory: Path, configuration: Configuration, refusal: str, site: Site) -> Iterator[Problem]:
@@ -78,7 +73,7 @@ def _of_configuration(directory: Path, configuration: Configuration, refusal: st
 
 
 def _missing_log(directory: Path, name: str) -> str:
-    """Return the log of a jail that is switched on, where there is none; Fail2ban names only the jail."""
+    """Return the log of an enabled jail if it does not exist, else ""; Fail2ban itself names only the jail."""
     enabled = (raw_value(directory, name, "enabled") or "").lower() in ("true", "yes", "on", "1")
     backend = (raw_value(directory, name, "backend") or "").lower()
     path = raw_value(directory, name, "logpath") or ""

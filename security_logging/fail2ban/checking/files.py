@@ -1,4 +1,4 @@
-"""Our files in Fail2ban's directory: missing, edited, of another version, or writable by others than root."""
+"""Our files in Fail2ban's directory: missing, edited, of another version, or writable by users other than root."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from security_logging.fail2ban.checking.kinds import Problem, problem
+from security_logging.checks.problem import Problem
+from security_logging.fail2ban.checking.problems import problem
 from security_logging.fail2ban.files.record import Record
 
 

@@ -1,4 +1,4 @@
-"""Our jails as Fail2ban will run them: which log they read, whom they never ban, and what stops whom they ban."""
+"""Our jails as Fail2ban will run them: the log that they read, the addresses that they ignore, and their actions."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from security_logging.addresses.parsing import Network, holds
+from security_logging.checks.problem import Problem
 from security_logging.events.line import IDENT
 from security_logging.fail2ban.checking.actions import import_failure, named, of_actions
-from security_logging.fail2ban.checking.kinds import Problem, problem
 from security_logging.fail2ban.checking.logs import form_of
+from security_logging.fail2ban.checking.problems import problem
 from security_logging.fail2ban.configuration import Jail, networks
 from security_logging.fail2ban.site import Site
 
 MODES = {"django-auth": "normal", "django-admin": "admin", "django-probe": "probe"}
-_SHORTEST = 2  # bits of a prefix: less, and a quarter of the Internet is ignored
+_SHORTEST = 2  # bits of a prefix; a shorter one ignores half the Internet or all of it
 _LOGTYPES = {'"@timestamp"': "json", '"log"': "docker", "LN-BEG": "short"}  # by a part of the datepattern
 _SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's Fail2ban runs with it
 
 
 def of_jail(name: str, jail: Jail, site: Site, default_ignored: Iterable[str]) -> Iterator[Problem]:
-    """Look at a jail of ours that is switched on."""
+    """Check an enabled jail of ours."""
     if IDENT not in jail.failregex and '"event"' not in jail.failregex:
         yield problem("jail.filter", jail=name, mode=MODES[name])
     elif jail.backend == "systemd":

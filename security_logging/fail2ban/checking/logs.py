@@ -1,4 +1,4 @@
-"""The log that a jail reads: missing, not ours, writable by anybody, quiet, or dated by a clock that is wrong."""
+"""The log that a jail reads: missing, not ours, writable by every user, quiet, or with wrong times."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from security_logging.checks.problem import Problem
 from security_logging.events import line as line_format
-from security_logging.fail2ban.checking.kinds import Problem, problem
+from security_logging.fail2ban.checking.problems import problem
 
 QUIET_DAYS = 7
-CLOCK_SECONDS = 60  # Fail2ban itself takes no notice of less
+CLOCK_SECONDS = 60  # Fail2ban itself ignores smaller differences
 _QUARTER, _NEAR = 900, 120  # seconds: zones differ by quarters of an hour, and a file is not written at once
 _TAIL = 65_536  # bytes
-_LINES = 50  # that are looked at
-_SHOWN = 60  # characters of a line that is shown
+_LINES = 50  # that are read
+_SHOWN = 60  # characters of a line in a message
 _ZONES = 14 * 3600  # seconds between two zones at most; a file that was copied is older than its time
 _FORMS = {
     "file": re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\S* {line_format.IDENT}\[\d+\]: "),
@@ -29,7 +30,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\
 
 
 def of_log(path: Path) -> Iterator[Problem]:
-    """Look at a log that a jail reads, or that it should."""
+    """Check a log that a jail reads or should read."""
     try:
         found = path.lstat()
     except OSError:
@@ -42,7 +43,7 @@ def of_log(path: Path) -> Iterator[Problem]:
             return
         found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        what = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or device"
+        what = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
         yield problem("log.no_file", path=path, what=what)
         return
     if found.st_mode & stat.S_IWOTH:
@@ -55,7 +56,7 @@ def of_log(path: Path) -> Iterator[Problem]:
 
 
 def form_of(path: Path) -> str:
-    """Return the logtype in which the filter reads the last line: file, json, docker, short; empty for none of ours."""
+    """Return the logtype of the last line that is ours: file, json, docker or short; "" when there is none."""
     return next((form for line in reversed(tail(path)) if (form := _form(line))), "")
 
 
@@ -85,10 +86,10 @@ def _of_time(path: Path, line: str, written: float) -> Iterator[Problem]:
 
 
 def tail(path: Path, size: int = _TAIL) -> list[str]:
-    """Return the whole lines among the last bytes of a file; none when it cannot be read, or is no file."""
+    """Return the whole lines in the last bytes of a file; none when it cannot be read or is not a file."""
     try:
         if not path.is_file():
-            return []  # reading a pipe would wait for ever, and take what is another's
+            return []  # reading a pipe would wait for ever, and take lines from its real reader
         with path.open("rb") as file:
             start = file.seek(max(0, path.stat().st_size - size))
             lines = file.read(size).decode("utf-8", "replace").split("\n")

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from security_logging.fail2ban.checking.kinds import Problem, problem
+from security_logging.checks.problem import Problem
 from security_logging.fail2ban.checking.logs import tail
+from security_logging.fail2ban.checking.problems import problem
 from security_logging.fail2ban.client import Client
 from security_logging.fail2ban.configuration import Configuration, Jail, networks, parse
 from security_logging.fail2ban.files.shipped import JAIL_NAMES
@@ -20,7 +21,7 @@ _FAILED = re.compile(
 
 
 def of_server(client: Client, configuration: Configuration) -> Iterator[Problem]:
-    """Compare our running jails with the files, and read in Fail2ban's log what became of their bans."""
+    """Compare our running jails with the files, and look for failed bans in Fail2ban's log."""
     running = client.jails()
     for name in JAIL_NAMES:
         jail = configuration.jails.get(name)
@@ -57,7 +58,7 @@ def reload(client: Client) -> None:
     """
     Let the server load what is on disk, and restart our jails whose actions changed.
 
-    Up to 1.1.1 at least, a reload takes the actions away that are new in a jail: it goes on counting and bans nobody.
+    Up to 1.1.1 at least, a reload removes the actions that are new in a jail, which then counts but does not ban.
     """
     client.run("reload")
     written = parse(client.run("-d")).jails

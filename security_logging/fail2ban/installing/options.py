@@ -31,8 +31,7 @@ _CHECK = """examples:
   sudo manage.py security_fail2ban check
   sudo manage.py security_fail2ban check --json || mail -s Fail2ban root
 
-Exit status: 0 everything is as it should be; 1 something is wrong; 2 nothing is known to be wrong, but something could
-not be looked at. It changes nothing.
+Exit status: 1 for a warning or an error; else 2 when something could not be checked; else 0. It changes nothing.
 """
 
 
@@ -42,7 +41,7 @@ def add_subcommands(subcommands: Any) -> None:
     render.add_argument("directory", nargs="?", type=Path, help="made if it is missing; without it they are printed")
     _add_choices(render)
     _add_install(_with_examples(subcommands, "install", "Write the files, test and load them.", _INSTALL))
-    check = _with_examples(subcommands, "check", "Find what is wrong, and say what mends it.", _CHECK)
+    check = _with_examples(subcommands, "check", "Find what is wrong, and how to fix it.", _CHECK)
     check.add_argument("--json", action="store_true", help="print JSON")
     explaining = subcommands.add_parser("explain", help="Say what the filter does with a line, or a file, and why.")
     explaining.add_argument("line", metavar="LINE|FILE", help="one line of the log in quotes, or the path of a log")

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from security_logging.checks.problem import exit_status
 from security_logging.cloudwatch.checks import check_cloudwatch
 from security_logging.cloudwatch.credentials import connect
 from security_logging.cloudwatch.reading import console
@@ -41,8 +42,9 @@ examples:
   manage.py security_cloudwatch query timeline --address 203.0.113.7 --hours 6
   manage.py security_cloudwatch status --json               for monitoring
 
-Exit status: 0; 1 when CloudWatch cannot be reached or refuses, when something was not delivered, and when status finds
-something ill; 2 for a wrong option. `SUBCOMMAND --help` has the options of each.
+Exit status: 0; 1 when CloudWatch cannot be reached or refuses, and when something was not delivered; 2 for a wrong
+option. That of status: 1 for a warning or an error; else 2 when CloudWatch cannot be asked; else 0.
+`SUBCOMMAND --help` has the options of each.
 """
 _HINTS = {
     "NoRegionError": '; set SECURITY_LOGGING_CLOUDWATCH_REGION, e.g. to "eu-central-1"',
@@ -66,7 +68,7 @@ class Command(CommandWithExamples):
         role.add_argument("role", choices=ROLES)
         _add_query(subcommands.add_parser("query", help="Run a saved query; without a name list them."))
         _add_tail(subcommands.add_parser("tail", help="Follow the stream."))
-        status = subcommands.add_parser("status", help="Say what waits, what was refused, what arrived; exit 1 if ill.")
+        status = subcommands.add_parser("status", help="Show what waits, what was refused and what arrived.")
         status.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -82,7 +84,9 @@ class Command(CommandWithExamples):
             if not type(error).__module__.startswith("botocore."):
                 raise
             hint = _HINTS.get(type(error).__name__, "")
-            raise CommandError(f"CloudWatch: {describe(error)}{hint}") from error
+            # Not to be able to ask CloudWatch is the level unknown of `status`.
+            returncode = 2 if options["subcommand"] == "status" else 1
+            raise CommandError(f"CloudWatch: {describe(error)}{hint}", returncode=returncode) from error
 
     def _ship(self, options: dict[str, Any]) -> None:
         path = options["file"] or Path(conf.CLOUDWATCH_FILE)
@@ -160,16 +164,17 @@ class Command(CommandWithExamples):
     def _status(self, options: dict[str, Any]) -> None:
         logs = _reading("logs")
         local, remote = local_status(Path(conf.CLOUDWATCH_FILE)), remote_status(logs, setup_from_settings().group)
-        found = problems(local, remote)
+        found = list(problems(local, remote))
         if options["json"]:
-            self.stdout.write(json.dumps({**local, **remote, "problems": found}))
+            self.stdout.write(json.dumps({**local, **remote, "problems": [problem.message for problem in found]}))
         else:
             self.stdout.writelines(
                 f"{name.replace('_', ' '):<24} {value}\n" for name, value in {**local, **remote}.items()
             )
             self.stdout.write(console.stream_link(logs.meta.region_name, remote["group"], remote["stream"]))
         if found:
-            raise CommandError(" ".join(found))
+            lines = [f"{problem.level.mark} {problem.message} {problem.fix}" for problem in found]
+            raise CommandError("\n".join(lines), returncode=exit_status(problem.level for problem in found))
 
 
 def _add_ship(parser: ArgumentParser) -> None:

@@ -20,7 +20,7 @@ from security_logging.management.color import wants_color
 from security_logging.management.examples import CommandWithExamples
 from security_logging.operations import reading
 from security_logging.operations.selection import Selection, moment, names_of, network_of
-from security_logging.operations.summary import Tally
+from security_logging.operations.summary import Summary
 from security_logging.request.surface import ADMIN, API, SITE
 
 T = TypeVar("T")
@@ -33,7 +33,8 @@ examples:
   manage.py security_events --user alice --json | jq .source.ip
   manage.py security_events --since 7d --summary            who tried most, and what
 
-Lines that hold no event are skipped and counted on standard error. Exit status: 0, or 1 when there is no log to read.
+Lines without an event are skipped and counted on standard error.
+Exit status: 0; 1 when the log cannot be read; 2 for a wrong option.
 """
 
 
@@ -64,10 +65,10 @@ class Command(CommandWithExamples):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the events or their summary."""
         if options["follow"] and options["summary"]:
-            raise CommandError("--follow never ends, so there is nothing to sum up; leave out one of the two.")
+            raise CommandError("--follow never ends, so it cannot be used with --summary.")
         path = options["file"] or next(readable_files(), None)
         if path is None:
-            raise CommandError("LOGGING writes no file that can be read back; name one with --file.")
+            raise CommandError("LOGGING writes no file that can be read; name one with --file.")
         reader = reading.Reader()
         try:
             self._show(_selected(reader, path, options), options)
@@ -94,18 +95,19 @@ class Command(CommandWithExamples):
             self.stdout.write(formatter.format(reading.as_record(event)))
 
     def _sum_up(self, found: Iterator[SecurityEvent], options: dict[str, Any]) -> None:
-        tally = Tally()
+        summary = Summary()
         for event in found:
-            tally.add(event)
-        tops = {name: tally.top(name, options["top"]) for name in tally.counters}
+            summary.add(event)
+        tops = {name: summary.top(name, options["top"]) for name in summary.counters}
         if options["json"]:
-            times = {name: time and time.isoformat() for name, time in (("first", tally.first), ("last", tally.last))}
+            bounds = {"first": summary.first, "last": summary.last}
+            times = {name: time and time.isoformat() for name, time in bounds.items()}
             self.stdout.write(
-                json.dumps({"total": tally.total, **times, **{name: dict(top) for name, top in tops.items()}})
+                json.dumps({"total": summary.total, **times, **{name: dict(top) for name, top in tops.items()}})
             )
             return
-        span = f" from {tally.first:%Y-%m-%d %H:%M} to {tally.last:%Y-%m-%d %H:%M} UTC" if tally.first else ""
-        self.stdout.write(f"{tally.total} events{span}")
+        span = f" from {summary.first:%Y-%m-%d %H:%M} to {summary.last:%Y-%m-%d %H:%M} UTC" if summary.first else ""
+        self.stdout.write(f"{summary.total} events{span}")
         for name, top in tops.items():
             self.stdout.write(f"\n{name}")
             self.stdout.writelines(f"{count:>8}  {escape(value)[1:-1]}\n" for value, count in top)
@@ -120,7 +122,7 @@ def _selected(reader: reading.Reader, path: Path, options: dict[str, Any]) -> It
         since=options["since"],
         counted=options["counted"],
     )
-    # With --follow alone the past is of no interest.
+    # --follow alone shows only what comes.
     past = not options["follow"] or options["since"] is not None
     wait = reading.pause if options["follow"] else None
     lines = reading.lines_of(path, since=options["since"], past=past, wait=wait)
@@ -128,7 +130,7 @@ def _selected(reader: reading.Reader, path: Path, options: dict[str, Any]) -> It
 
 
 def _as(read: Callable[[str], T]) -> Callable[[str], T]:
-    """Return the function as argparse wants it: what is wrong is told to whoever typed it."""
+    """Return the function with its ValueError as argparse's error, whose message the user sees."""
 
     def convert(text: str) -> T:
         try:

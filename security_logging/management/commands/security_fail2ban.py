@@ -12,7 +12,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from security_logging.fail2ban.checking import check
+from security_logging.checks.problem import exit_status
+from security_logging.fail2ban.checking.check import check
 from security_logging.fail2ban.client import Client, ClientError, NotAllowedError, NotInstalledError
 from security_logging.fail2ban.explain import explain, explain_file
 from security_logging.fail2ban.files.fronts import ChoiceError
@@ -23,7 +24,7 @@ from security_logging.fail2ban.installing.choosing import choices_from
 from security_logging.fail2ban.installing.install import InstallError
 from security_logging.fail2ban.installing.questions import UnansweredError
 from security_logging.formatters.records import visible
-from security_logging.operations.doctor.jails import CONFIGURATION
+from security_logging.operations.doctor.fail2ban import CONFIGURATION
 from security_logging.operations.site import this_site
 
 
@@ -75,13 +76,16 @@ class Command(BaseCommand):
         install_command.run(options, this_site(), _client(options), self._say, ask=ask)
 
     def _check(self, options: dict[str, Any]) -> None:
-        found = list(check.check(_client(options), options["config"], this_site()))
-        status = check.exit_status(found)
+        found = list(check(_client(options), options["config"], this_site()))
+        status = exit_status(problem.level for problem in found)
         if options["json"]:
-            self.stdout.write(json.dumps({"status": status, "findings": [each.as_dict() for each in found]}, indent=2))
-        for each in () if options["json"] else found:
-            self.stdout.write(f"{each.mark} {each.kind.id}: {visible(each.message)}\n   {visible(each.fix)}")
-        if not found and not options["json"]:
+            findings = [{"id": p.id, "level": p.level.value, "message": p.message, "fix": p.fix} for p in found]
+            self.stdout.write(json.dumps({"status": status, "findings": findings}, indent=2))
+            sys.exit(status)
+        for problem in found:
+            self.stdout.write(f"{problem.level.mark} {problem.id}: {visible(problem.message)}")
+            self.stdout.write(f"   {visible(problem.fix)}")
+        if not found:
             self.stdout.write("Everything is as it should be.")
         sys.exit(status)
 

@@ -1,1 +1,1 @@
-"""The doctor: whether everything is wired, and what nobody would see."""
+"""`security_doctor`: each module checks one thing, and chapters.py lists them in the order of the report."""

@@ -65,7 +65,7 @@ def rows(logrotate: Path = LOGROTATE) -> list[Row]:
 
 
 def retention(sink: Sink, logrotate: Path = LOGROTATE) -> str:
-    """Return for how long the sink keeps a line, as far as this machine knows."""
+    """Return how long the sink keeps a line, as far as this machine knows."""
     if sink.path is None:
         return _KEPT_ELSEWHERE.get(sink.kind, UNKNOWN)
     for file in sorted(logrotate.glob("*")) if logrotate.is_dir() else []:
@@ -92,7 +92,7 @@ def _of_logger(logger: logging.Logger, sink: Sink, kept: str) -> Row:
 
 
 def _cells(sink: Sink, kept: str) -> tuple[str, ...]:
-    """Return what is the same of all that reaches a sink."""
+    """Return the cells that are the same for every event of a sink."""
     use = _USES_ELSEWHERE.get(sink.kind) or _USES[sink.format]
     return sink.name, str(sink.path or sink.kind), sink.format, use, _access(sink), kept
 

@@ -1,4 +1,4 @@
-"""One event, written and followed through each sink: the proof that it arrives."""
+"""Log one event, and see it arrive in each file, at each log server and at CloudWatch."""
 
 from __future__ import annotations
 
@@ -7,47 +7,48 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from security_logging.checks.problem import Problem, error, ok, unknown
 from security_logging.events.types import DRILL
 from security_logging.handlers.senders import SenderHandler
 from security_logging.handlers.sinks import Sink, sinks
 from security_logging.logger import is_wanted, log_event
 from security_logging.operations import reading
-from security_logging.operations.doctor import shipping
-from security_logging.operations.doctor.findings import Finding, error, ok, unknown
+from security_logging.operations.doctor import cloudwatch
 
 SECONDS = 2.0  # for a line to arrive; the handlers write it before log_event returns
 _TAIL = 262_144  # bytes of a busy log that are searched
 
 
-def of_pipeline() -> Iterator[Finding]:
-    """Write a `drill` event and follow it to each file and log server, and to CloudWatch where that is used."""
+def check_arrival() -> Iterator[Problem]:
+    """Log an event `drill`, and look for it in each file, at each log server, and at CloudWatch where that is used."""
     files = [sink for sink in sinks() if sink.path is not None]
     senders = {x: x.failures for sink in sinks() if isinstance(x := sink.handler, SenderHandler)}
     missing = [sink.path for sink in files if sink.path is not None and would_be_roots(sink.path)]
     if missing:
-        hint = "Run this as the web server's user, or create the file first."
-        yield unknown("probe", f"{missing[0]} does not exist yet and would belong to root", hint)
+        message = f"No probe event was logged, because {missing[0]} does not exist yet and would belong to root."
+        yield unknown("probe", message, "Run this as the web server's user, or create the file first.")
         return
     if not is_wanted(DRILL):
-        yield unknown("probe", "SECURITY_LOGGING_EVENTS switches the event drill off")
+        message = "No probe event was logged, because SECURITY_LOGGING_EVENTS switches the event drill off."
+        yield unknown("probe", message, 'Write {"drill": True}.')
         return
     event = log_event(DRILL, step="doctor", detail="Probe of manage.py security_doctor.")
     event_id = "" if event is None else event.id
     yield from (_arrived(sink, event_id) for sink in files)
     yield from (_sent(handler, failures) for handler, failures in senders.items())
-    if shipping.is_used():
-        yield shipping.of_event(event_id)
+    if cloudwatch.is_used():
+        yield cloudwatch.check_event(event_id)
 
 
-def _sent(handler: SenderHandler, failures_before: int) -> Finding:
+def _sent(handler: SenderHandler, failures_before: int) -> Problem:
     handler.flush()
     if handler.failures > failures_before or handler.waiting:
-        hint = "Does the log server run, and may this machine reach it? See what the handler says on standard error."
-        return error("probe.unsent", f"The probe event could not be sent to {handler.server}.", hint)
-    return ok("probe", f"The probe event went out to {handler.server}, which confirms nothing.")
+        fix = "Check that the log server runs and that this machine can reach it; the handler's errors are on stderr."
+        return error("probe.unsent", f"The probe event could not be sent to {handler.server}.", fix)
+    return ok("probe", f"The probe event was sent to {handler.server}, which does not confirm it.")
 
 
-def _arrived(sink: Sink, event_id: str) -> Finding:
+def _arrived(sink: Sink, event_id: str) -> Problem:
     path = sink.path or Path()
     deadline = time.monotonic() + SECONDS
     line = _find(path, event_id)
@@ -55,11 +56,11 @@ def _arrived(sink: Sink, event_id: str) -> Finding:
         time.sleep(0.05)
         line = _find(path, event_id)
     if line is None:
-        hint = "See what the handler says on standard error; try: touch as the web server's user."
-        return error("probe.lost", f"The probe event did not arrive in {path}.", hint)
+        fix = f"Read the handler's errors on stderr; as the web server's user try: touch {path}"
+        return error("probe.lost", f"The probe event did not arrive in {path}.", fix)
     if sink.is_readable and not _is_event(line):
-        hint = "Give the handler one of our formatters alone, and let no other program write into the file."
-        return error("probe.damaged", f"The probe event arrived in {path}, but not as a line that can be read.", hint)
+        fix = "Give the handler one of our formatters, and let no other program write into the file."
+        return error("probe.damaged", f"The probe event arrived in {path} as a line that cannot be read.", fix)
     return ok("probe", f"The probe event {event_id} arrived in {path}.")
 
 
@@ -83,7 +84,7 @@ def _is_event(line: str) -> bool:
 
 
 def would_be_roots(path: Path) -> bool:
-    """Tell whether the handler would create a file that the web server's user could then not write."""
+    """Return whether root would create the file, so that the web server's user could not write it."""
     if path.exists() or os.geteuid() != 0 or not path.parent.is_dir():
         return False
     return path.parent.stat().st_uid != 0

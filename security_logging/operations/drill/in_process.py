@@ -14,7 +14,7 @@ from django.test import Client
 from security_logging.addresses.client_ip import FORWARDING_HEADERS, meta_key
 from security_logging.addresses.proxies import trusted_proxies
 from security_logging.conf import conf
-from security_logging.operations.doctor.address_report import first_address
+from security_logging.operations.doctor.addresses import first_address
 from security_logging.operations.drill.entrance import Answer, Attempt
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from security_logging.fail2ban.client import Client
 from security_logging.handlers.sinks import readable_files, sinks
-from security_logging.operations.doctor.shipping import is_used, look_up
+from security_logging.operations.doctor.cloudwatch import is_used, look_up
 from security_logging.operations.drill.detector import detector_of
 from security_logging.operations.drill.entrance import Entrance
 from security_logging.operations.drill.plan import Plan

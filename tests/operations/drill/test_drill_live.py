@@ -15,7 +15,7 @@ from drill_scene import FakeClient
 from patient import Patient, healthy
 from security_logging.formatters.security import SecurityLineFormatter
 from security_logging.handlers.file import SecurityFileHandler
-from security_logging.operations.doctor import shipping
+from security_logging.operations.doctor import cloudwatch
 from security_logging.operations.drill.in_process import InProcess
 from security_logging.operations.drill.live import live
 from security_logging.operations.drill.plan import make_plan
@@ -97,7 +97,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
         "security_logging.cloudwatch.credentials.connect": lambda service: client,
         "security_logging.cloudwatch.names.log_group": lambda: "/shop/production/security",
     }
-    monkeypatch.setattr(shipping, "import_string", answers.__getitem__)
+    monkeypatch.setattr(cloudwatch, "import_string", answers.__getitem__)
     with override_settings(SECURITY_LOGGING_CLOUDWATCH_SITE="shop"):
         yield asked
 

@@ -1,4 +1,4 @@
-"""What the present proxy settings say about the client's address, shown for a few typical requests."""
+"""The address that the log names for typical requests, with the present proxy settings."""
 
 from __future__ import annotations
 
@@ -8,52 +8,55 @@ from dataclasses import dataclass
 from security_logging.addresses.client_ip import FORWARDING_HEADERS, meta_key, resolve
 from security_logging.addresses.parsing import parse_network
 from security_logging.addresses.proxies import PRESETS, UNIX_SOCKET, trusted_proxies
+from security_logging.checks.problem import Problem, error, ok, warning
 from security_logging.conf import Settings, conf
-from security_logging.operations.doctor.findings import Finding, error, ok, warning
 
-CLIENT, VICTIM = "203.0.113.7", "198.51.100.1"  # RFC 5737: nobody's
+CLIENT, VICTIM = "203.0.113.7", "198.51.100.1"  # RFC 5737: reserved for documentation
 
 
 @dataclass(frozen=True)
 class Case:
-    """A typical request: who stands at the other end of the connection, and what the headers claim."""
+    """A typical request, by its META: the peer of the connection, and what the headers claim."""
 
     title: str
     META: dict[str, object]
 
     @property
-    def answer(self) -> str:
-        """Return the address that the log would name, or "-" and why."""
+    def address(self) -> str:
+        """The address that the log would name; where it is unknown, "-" and the reason."""
         client = resolve(self)
         return f"- ({client.reason})" if client.address is None else str(client.address)
 
 
-def of_addresses() -> Iterator[Finding]:
-    """Show the cases, and find those in which a header that anybody can send decides."""
+def check_addresses() -> Iterator[Problem]:
+    """Show the address of each case, and check that a client cannot forge it with a header."""
     forged = _direct(dict.fromkeys(FORWARDING_HEADERS, VICTIM))
-    if forged.answer == VICTIM:
-        yield _believed()
+    if forged.address == VICTIM:
+        yield _forged_header_is_believed()
     for case in (_direct({}), forged, *_through_proxies(), *_typical()):
-        yield ok("address", f"{case.title}: {case.answer}")
-    yield from _unsaid()
+        yield ok("address", f"{case.title}: {case.address}")
+    yield from _wrong_addresses()
 
 
-def _believed() -> Finding:
-    message = f"A forged header is believed: a client can have {VICTIM} banned in its place."
+def _forged_header_is_believed() -> Problem:
+    message = f"A forged header is believed, so a client can have {VICTIM} banned instead of itself."
     if conf.CLIENT_IP_RESOLVER is not None:
-        hint = "Let the function of SECURITY_LOGGING_CLIENT_IP_RESOLVER look at REMOTE_ADDR first, or make sure that no"
-        return warning("address.forged", message, f"{hint} client can reach the site without your platform in front.")
-    hint = f"List only proxies that you run in {Settings.TRUSTED_PROXIES.name}."
-    return error("address.forged", message, hint)
+        fix = (
+            "Let the function of SECURITY_LOGGING_CLIENT_IP_RESOLVER check REMOTE_ADDR first, or let no client reach "
+            "the site except through your platform's proxy."
+        )
+        return warning("address.forged", message, fix)
+    return error("address.forged", message, f"List only proxies that you run in {Settings.TRUSTED_PROXIES.name}.")
 
 
-def _unsaid() -> Iterator[Finding]:
+def _wrong_addresses() -> Iterator[Problem]:
     if conf.CLIENT_IP_RESOLVER is not None:
         return
     for case in _through_proxies():
-        if case.answer != CLIENT:
-            hint = f"Look at {Settings.CLIENT_IP_HEADER.name} and at the networks that are trusted."
-            yield error("address.proxy", f"{case.title}: the answer should be {CLIENT} and is {case.answer}.", hint)
+        if case.address != CLIENT:
+            message = f"{case.title}: the log names {case.address} and not {CLIENT}."
+            fix = f"Check {Settings.CLIENT_IP_HEADER.name} and the networks in {Settings.TRUSTED_PROXIES.name}."
+            yield error("address.proxy", message, fix)
 
 
 def _direct(headers: dict[str, object]) -> Case:
@@ -62,13 +65,13 @@ def _direct(headers: dict[str, object]) -> Case:
 
 
 def _through_proxies() -> list[Case]:
-    """Return a case for each trusted proxy that has an address; presets are known by their first."""
+    """Return a case for each trusted proxy that has an address; a preset is tried with its first."""
     entries = conf.TRUSTED_PROXIES if isinstance(conf.TRUSTED_PROXIES, list | tuple) else ()
     return [_through(str(entry), peer) for entry in entries if (peer := first_address(str(entry))) is not None]
 
 
 def _typical() -> list[Case]:
-    """Return the cases of proxies that are often forgotten, as far as they are not trusted."""
+    """Return the cases of proxies that are often forgotten, except those that are trusted."""
     known = {str(case.META["REMOTE_ADDR"]) for case in _through_proxies()}
     peers = {"a proxy on this machine": "127.0.0.1", "a proxy in a private network": "10.0.0.5", UNIX_SOCKET: ""}
     return [_through(name, peer) for name, peer in peers.items() if peer not in known]
@@ -77,7 +80,7 @@ def _typical() -> list[Case]:
 def _through(name: str, peer: str) -> Case:
     proxies = trusted_proxies(tuple(map(str, conf.TRUSTED_PROXIES)), None)
     header = conf.CLIENT_IP_HEADER or proxies.header
-    # What the client forged stands left of what the proxy adds; other headers than X-Forwarded-For are replaced.
+    # A proxy appends to X-Forwarded-For, behind what the client forged; it replaces any other header.
     value = f"{VICTIM}, {CLIENT}" if header.lower() == "x-forwarded-for" else CLIENT
     name = "a unix socket" if name == UNIX_SOCKET else name
     title = f"{CLIENT} through {name}" + (f" ({peer})" if peer and peer != name else "")
@@ -85,7 +88,7 @@ def _through(name: str, peer: str) -> Case:
 
 
 def first_address(entry: str) -> str | None:
-    """Return an address that an entry of TRUSTED_PROXIES trusts, "" for a unix socket, None for what is nothing."""
+    """Return an address that an entry of TRUSTED_PROXIES trusts, "" for a unix socket, None for a wrong entry."""
     if entry in PRESETS:
         return first_address(PRESETS[entry].networks[0])
     if entry == UNIX_SOCKET:

@@ -1,4 +1,4 @@
-"""What nobody would see: events that are switched off, and those that need a package or the middleware."""
+"""Event types that this project cannot log: switched off, without the middleware, or without the package."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.conf import settings
 
-from security_logging.checks.missing_events import told
-from security_logging.checks.requests import MIDDLEWARE
+from security_logging.checks.middleware import MIDDLEWARE
+from security_logging.checks.missing_events import missing_here
+from security_logging.checks.problem import Problem, note, ok
 from security_logging.conf import Settings
 from security_logging.events import event as events
 from security_logging.logger import is_wanted
-from security_logging.operations.doctor.findings import Finding, note, ok
 
 
 @dataclass(frozen=True)
 class Need:
-    """An event type, and the Django apps of which one must be installed for it to happen; `what` they are."""
+    """An event type, and the Django apps of which it needs at least one; `what` describes them."""
 
     event: str
     what: str
@@ -33,7 +33,7 @@ NEEDS = (
     Need("admin_action", "admin", ("django.contrib.admin",)),
     Need("user_created", "user model of Django", ("django.contrib.auth",)),
 )
-# Apps that could cause an event and that no integration of ours watches.
+# Apps that could cause an event, and for which there is no integration.
 UNWATCHED = {
     "ninja": "token_failed",
     "graphene_django": "token_failed",
@@ -42,38 +42,36 @@ UNWATCHED = {
 }
 
 
-def of_coverage() -> Iterator[Finding]:
-    """Name the event types that cannot be seen in this project, and why."""
+def check_coverage() -> Iterator[Problem]:
+    """Name the event types that this project cannot log, and why."""
     found = [*_switched_off(), *_without_middleware(), *_without_package(), *_unwatched()]
     yield from found
     if not found:
-        yield ok("coverage", f"Each of the {len(events.event_types())} event types can be seen.")
+        yield ok("coverage", f"Each of the {len(events.event_types())} event types can be logged.")
 
 
-def _switched_off() -> Iterator[Finding]:
+def _switched_off() -> Iterator[Problem]:
     names = [kind.name for kind in events.event_types() if not is_wanted(kind)]
     if names:
         yield note("unseen.switched_off", f"{Settings.EVENTS.name} switches off: {', '.join(names)}.")
 
 
-def _without_middleware() -> Iterator[Finding]:
+def _without_middleware() -> Iterator[Problem]:
     if MIDDLEWARE not in settings.MIDDLEWARE:
-        yield note("unseen.middleware", f"Without the middleware nobody sees: {'; '.join(told())}.")
+        message = f"Without SecurityLoggingMiddleware the log misses at least some of: {', '.join(missing_here())}."
+        yield note("unseen.middleware", message, "docs/checks.md lists what is missing.")
 
 
-def _without_package() -> Iterator[Finding]:
+def _without_package() -> Iterator[Problem]:
     for need in NEEDS:
         if is_wanted(events.get(need.event)) and not any(map(apps.is_installed, need.apps)):
             message = f"{need.event} cannot happen: INSTALLED_APPS has no {need.what} ({', '.join(need.apps)})."
             yield note("unseen.package", message)
 
 
-def _unwatched() -> Iterator[Finding]:
+def _unwatched() -> Iterator[Problem]:
     for app, event in UNWATCHED.items():
         if apps.is_installed(app):
-            hint = (
-                f'Log it where your code refuses: log_event("{event}", request, reason="..."), see docs/extending.md.'
-            )
-            yield note(
-                "unseen.unwatched", f"{app} is installed, and nothing watches it: its {event} is not seen.", hint
-            )
+            message = f"{app} is installed, but there is no integration that logs its {event}."
+            fix = f'Log it where your code refuses: log_event("{event}", request, reason="..."), see docs/extending.md.'
+            yield note("unseen.unwatched", message, fix)
