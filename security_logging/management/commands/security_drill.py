@@ -45,7 +45,8 @@ Only addresses of 203.0.113.0/24 and 2001:db8::/32 and a user name that nobody h
 made, each marked with the drill's id in its User-Agent, and all bans are lifted at the end. Over HTTP the server must
 believe this machine about the client's address; if it does not, the drill stops after its first attempt.
 
-Exit status: 0 passed; 1 a step failed; 2 the drill could not begin.
+Exit status: 1 when a step failed or was not reached; else 2 when a step could not be performed, or the drill could not
+begin; else 0. With --strict every step that is skipped counts as failed.
 """
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from security_logging.operations.drill.detector import Detector
 from security_logging.operations.drill.plan import names_of
-from security_logging.operations.drill.results import Evidence, Skipped
+from security_logging.operations.drill.results import Evidence, NotRequested, Skipped
 from security_logging.operations.drill.scene import Scene
 from security_logging.operations.drill.watch import wait_for
 
@@ -19,7 +19,7 @@ _RELOAD_SECONDS = 5  # for which a proxy may still answer as before
 def shipped(scene: Scene) -> Iterator[Evidence]:
     """Find the newest event at the remote sink."""
     if scene.shipped is None:
-        raise Skipped("no remote sink is looked at (CloudWatch: manage.py security_cloudwatch status)")
+        raise NotRequested("the project does not use CloudWatch")
     found = wait_for(partial(scene.shipped, scene.failures()[-1].id), scene.plan.targets.alert)
     yield Evidence("the event's id at the remote sink", True, found)
 
@@ -48,22 +48,22 @@ def banned(scene: Scene) -> Iterator[Evidence]:
         wait_for(lambda: wanted == set(among(plan.attackers, store())), plan.targets.ban)
         yield Evidence("where the action put them", sorted(wanted), among(plan.addresses, store()))
     if detector.reports:
-        wait_for(lambda: wanted <= _told(scene, "banned"), plan.targets.ban)
-        yield Evidence("events banned in the log", sorted(wanted), sorted(_told(scene, "banned")))
+        wait_for(lambda: wanted <= _reported(scene, "banned"), plan.targets.ban)
+        yield Evidence("events banned in the log", sorted(wanted), sorted(_reported(scene, "banned")))
 
 
 def refused(scene: Scene) -> Iterator[Evidence]:
     """Knock again from a banned address."""
     _detector(scene)
     if not scene.is_enforced:
-        raise Skipped("this way in does not pass what enforces the ban (with --url and --enforced it is looked at)")
+        raise NotRequested("requests do not pass what enforces the ban; add --url and --enforced")
     yield Evidence("the banned address is refused", True, _answers(scene, (0, 403, 429)))
 
 
 def alerted(scene: Scene) -> Iterator[Evidence]:
     """See the alert with the drill's id."""
     if scene.alerted is None:
-        raise Skipped("no alert is looked at (--alert-command)")
+        raise NotRequested("no alert was checked; add --alert-command")
     started = time.monotonic()
     found = wait_for(partial(scene.alerted, scene.plan.id), scene.plan.targets.alert)
     scene.times["alert"] = time.monotonic() - started
@@ -93,8 +93,8 @@ def lifted(scene: Scene) -> Iterator[Evidence]:
         wait_for(lambda: not among(plan.addresses, store()), plan.targets.ban)
         yield Evidence("where the action put them", NOTHING, among(plan.addresses, store()))
     if detector.reports:
-        wait_for(lambda: set(plan.attackers) <= _told(scene, "unbanned"), plan.targets.ban)
-        yield Evidence("events unbanned in the log", sorted(plan.attackers), sorted(_told(scene, "unbanned")))
+        wait_for(lambda: set(plan.attackers) <= _reported(scene, "unbanned"), plan.targets.ban)
+        yield Evidence("events unbanned in the log", sorted(plan.attackers), sorted(_reported(scene, "unbanned")))
     yield Evidence("the site answers again", True, _answers(scene, range(200, 400)))
 
 
@@ -104,10 +104,10 @@ def among(addresses: Iterable[str], others: Iterable[str]) -> list[str]:
     return sorted(address for address in addresses if known & set(names_of(address)))
 
 
-def _told(scene: Scene, name: str) -> set[str]:
-    """Return the attackers of whom the log says that they were banned or unbanned."""
-    told = {str(event.fields["net"]) for event in scene.log.read() if event.type.name == name}
-    return set(among(scene.plan.attackers, told))
+def _reported(scene: Scene, name: str) -> set[str]:
+    """Return the attackers with an event `banned` or `unbanned` in the log."""
+    reported = {str(event.fields["net"]) for event in scene.log.read() if event.type.name == name}
+    return set(among(scene.plan.attackers, reported))
 
 
 def _detector(scene: Scene) -> Detector:

@@ -1,4 +1,4 @@
-"""Performing a drill: step after step, and whatever happens, the cleaning up."""
+"""Perform a drill: all steps in their order, and in any case the cleaning up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from security_logging.operations.drill.results import (
     PASSED,
     SKIPPED,
     Evidence,
+    NotRequested,
     Outcome,
     Result,
     Skipped,
@@ -24,7 +25,7 @@ from security_logging.operations.drill.steps import CLEAN_UP, STEPS, Step
 
 
 def perform(scene: Scene, mode: str) -> Outcome:
-    """Perform all steps and return what came out; each is also logged as an event `drill`."""
+    """Perform all steps and return the results; each is also logged as an event `drill`."""
     started = datetime.now(timezone.utc)
     results: list[Result] = []
     try:
@@ -49,17 +50,17 @@ def perform(scene: Scene, mode: str) -> Outcome:
 def _performed(step: Step, scene: Scene) -> Result:
     began = time.monotonic()
     evidence: list[Evidence] = []
-    state, reason = PASSED, ""
+    state, reason, is_requested = PASSED, "", True
     try:
         evidence.extend(step.play(scene))
     except Skipped as skipped:
-        state, reason = SKIPPED, str(skipped)
+        state, reason, is_requested = SKIPPED, str(skipped), not isinstance(skipped, NotRequested)
     except Stopped as stopped:
         state, reason = FAILED, str(stopped)
-    except Exception as problem:  # noqa: BLE001 (whatever it was, the report tells it and the cleaning up follows)
+    except Exception as problem:  # noqa: BLE001 (the report shows it, and the cleaning up still follows)
         state, reason = FAILED, f"{type(problem).__name__}: {problem}"
     if not all(item.ok for item in evidence):
         state = FAILED
-    if step.name != "preflight" or state != FAILED:  # nothing is written where the log might become root's
+    if step.name != "preflight" or state != FAILED:  # the preflight fails when the log would belong to root
         log_event(DRILL, drill_id=scene.plan.id, step=step.name, detail=f"DRILL {state} {reason}".strip())
-    return Result(step.name, step.title, state, time.monotonic() - began, tuple(evidence), reason)
+    return Result(step.name, step.title, state, time.monotonic() - began, tuple(evidence), reason, is_requested)

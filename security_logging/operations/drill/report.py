@@ -1,4 +1,4 @@
-"""The report of a drill, in Markdown for people and auditors, and in JSON for programs."""
+"""The report of a drill: Markdown for people and auditors, JSON for programs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import asdict
 from security_logging.formatters.records import visible
 from security_logging.operations.drill.results import Outcome, Result
 
-_VERDICTS = {0: "passed", 1: "FAILED", 2: "could not begin"}
+_VERDICTS = {0: "passed", 1: "FAILED", 2: "passed as far as it could be performed"}
 _TIMES = {"log": "time to log", "detect": "time to detect", "ban": "time to ban", "alert": "time to alert"}
 
 
 def as_markdown(outcome: Outcome, *, strict: bool = False) -> str:
     """Return the report: the verdict, the times against their targets, the steps, and the evidence of each."""
     lines = [
-        f"# Incident drill {outcome.drill_id}: {_VERDICTS[outcome.status(strict=strict)]}",
+        f"# Incident drill {outcome.drill_id}: {_verdict(outcome.status(strict=strict), outcome)}",
         "",
         f"Started {outcome.started}, {outcome.mode}.",
-        f"Addresses: {', '.join(outcome.addresses)} (RFC 5737, RFC 3849: nobody's).",
+        f"Addresses: {', '.join(outcome.addresses)} (RFC 5737, RFC 3849: reserved for documentation).",
         "",
         *_times(outcome),
         "| step | result | seconds |",
@@ -34,6 +34,10 @@ def as_json(outcome: Outcome, *, strict: bool = False) -> str:
     """Return the same as one JSON object."""
     found = asdict(outcome) | {"status": outcome.status(strict=strict)}
     return json.dumps(found, indent=2, default=str)
+
+
+def _verdict(status: int, outcome: Outcome) -> str:
+    return _VERDICTS[status] if outcome.has_begun else "could not begin"
 
 
 def _times(outcome: Outcome) -> list[str]:

@@ -47,7 +47,7 @@ def client_of(bent: Scene) -> FakeClient:
 
 
 def test_passes(tmp_path: Path) -> None:
-    """Where everything works, every step passes, except those that there is nothing to look at for."""
+    """Where everything works every step passes; those that were not requested are skipped, which is no failure."""
     with scene(tmp_path) as played:
         outcome = perform(played, "rehearsed")
     skipped = [name for name, state in states(outcome).items() if state == "skipped"]
@@ -69,11 +69,11 @@ def test_steps_are_logged(tmp_path: Path) -> None:
 
 
 def test_without_fail2ban(tmp_path: Path) -> None:
-    """Without Fail2ban the log is proven all the same, and the rest says why it was skipped."""
+    """Without Fail2ban the log is proven, and the other steps are unknown and say why."""
     with scene(tmp_path, has_jail=False) as played:
         outcome = perform(played, "live")
     reasons = {result.reason for result in outcome.results if result.name in ("detected", "banned", "lifted")}
-    assert (outcome.status(), reasons) == (0, {"Fail2ban is not installed here"})
+    assert (outcome.status(), reasons) == (2, {"Fail2ban is not installed here"})
 
 
 def test_bounded(tmp_path: Path) -> None:
@@ -470,7 +470,7 @@ def test_stand_in_handlers(tmp_path: Path) -> None:
     ],
 )
 def test_evidence(evidence: Evidence, sentence: str) -> None:
-    """Evidence is told as a sentence."""
+    """Evidence is shown as a line of the report."""
     assert str(evidence) == sentence
 
 
@@ -493,7 +493,7 @@ def test_report_in_markdown() -> None:
         "# Incident drill drill-1: FAILED",
         "",
         "Started 2026-11-21, rehearsed.",
-        "Addresses: 203.0.113.1 (RFC 5737, RFC 3849: nobody's).",
+        "Addresses: 203.0.113.1 (RFC 5737, RFC 3849: reserved for documentation).",
         "",
         "| measured | seconds | target |",
         "| --- | --- | --- |",
@@ -521,3 +521,22 @@ def test_report_in_json() -> None:
     """Programs get the same, with the exit status."""
     found = json.loads(report.as_json(outcome_of(Result("a", "First", "passed", 0.5))))
     assert (found["status"], found["results"][0]["state"]) == (0, "passed")
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict", "status"),
+    [
+        (Result("a", "A", "passed"), "passed", 0),
+        (Result("a", "A", "skipped", is_requested=False), "passed", 0),
+        (Result("a", "A", "skipped"), "passed as far as it could be performed", 2),
+        (Result("a", "A", "not reached"), "FAILED", 1),
+        (Result("preflight", "Preflight", "failed"), "could not begin", 2),
+    ],
+)
+def test_verdict(result: Result, verdict: str, status: int) -> None:
+    """The report's verdict and the exit status do not call right what was not seen."""
+    outcome = outcome_of(Result("b", "B", "passed"), result)
+    assert (report.as_markdown(outcome).splitlines()[0], outcome.status()) == (
+        f"# Incident drill drill-1: {verdict}",
+        status,
+    )
