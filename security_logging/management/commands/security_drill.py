@@ -1,4 +1,4 @@
-"""`manage.py security_drill`: attack the site from addresses that nobody has, and prove each step of the answer."""
+"""`manage.py security_drill`: attack the site from documentation addresses, and prove each step of the answer."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from security_logging import log_filters
 from security_logging.fail2ban.client import Client
 from security_logging.management.examples import CommandWithExamples
 from security_logging.operations.drill import report
-from security_logging.operations.drill.entrance import Entrance, login_path
+from security_logging.operations.drill.drill import Drill
 from security_logging.operations.drill.in_process import InProcess
 from security_logging.operations.drill.live import live
+from security_logging.operations.drill.login_client import LoginClient, login_path
 from security_logging.operations.drill.over_http import OverHTTP
-from security_logging.operations.drill.performance import perform
+from security_logging.operations.drill.perform import perform
 from security_logging.operations.drill.plan import Plan, Targets, make_plan
 from security_logging.operations.drill.rehearsal import rehearsal
 from security_logging.operations.drill.results import Stopped
-from security_logging.operations.drill.scene import Scene
 from security_logging.request.surface import surface_of
 
 _EXAMPLES = """\
@@ -41,9 +41,9 @@ examples:
   manage.py security_drill --live --url http://127.0.0.1:8000/admin/login/ --host shop.example.com
   manage.py security_drill --live --url http://127.0.0.1:80/admin/login/ --proxy-protocol --enforced
 
-Only addresses of 203.0.113.0/24 and 2001:db8::/32 and a user name that nobody has are used, some thirty requests are
-made, each marked with the drill's id in its User-Agent, and all bans are lifted at the end. Over HTTP the server must
-believe this machine about the client's address; if it does not, the drill stops after its first attempt.
+The drill uses only addresses of 203.0.113.0/24 and 2001:db8::/32 and a user name that does not exist. It makes some
+thirty requests, each with the drill's id in its User-Agent, and lifts all bans at the end. Over HTTP the server must
+trust this machine as a proxy; if it does not, the drill stops after its first attempt.
 
 Exit status: 1 when a step failed or was not reached; else 2 when a step could not be performed, or the drill could not
 begin; else 0. With --strict every step that is skipped counts as failed.
@@ -65,29 +65,35 @@ class Command(CommandWithExamples):
         parser.add_argument("--path", help="login page of requests in process; by default that of the admin")
         parser.add_argument("--url", help="login page of a running server; without it requests are made in process")
         parser.add_argument("--host", default="", help="Host header for --url")
-        parser.add_argument("--header", default="X-Forwarded-For", help="header in which --url believes this machine")
-        parser.add_argument("--proxy-protocol", action="store_true", help="tell --url the client by the PROXY protocol")
+        parser.add_argument(
+            "--header", default="X-Forwarded-For", help="header in which --url expects the client's address"
+        )
+        parser.add_argument(
+            "--proxy-protocol", action="store_true", help="send the client's address by the PROXY protocol"
+        )
         parser.add_argument("--allow-host", action="append", default=[], metavar="HOST", help="besides loopback")
         parser.add_argument("--client", default="", help="how to call fail2ban-client, for a server of its own")
-        parser.add_argument("--enforced", action="store_true", help="--url must refuse whom Fail2ban has banned")
-        parser.add_argument("--alert-command", default="", help="ends with 0 once the alert of $DRILL_ID has come")
+        parser.add_argument("--enforced", action="store_true", help="check that --url refuses banned addresses")
+        parser.add_argument(
+            "--alert-command", default="", help="its exit status is 0 once the alert of $DRILL_ID has arrived"
+        )
         for name in ("log", "detect", "ban", "alert"):
             parser.add_argument(f"--target-{name}", type=float, metavar="SECONDS", default=getattr(Targets, name),
                                 help="%(default)g by default")  # fmt: skip
         parser.add_argument("--strict", action="store_true", help="a step that is skipped counts as failed")
         parser.add_argument("--json", action="store_true", help="print the report as JSON, not as Markdown")
-        parser.add_argument("--report", type=Path, help="write it there too: Markdown, and JSON beside it")
+        parser.add_argument("--report", type=Path, help="write the report there too, as Markdown and JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Perform the drill, print its report, and end with its exit status."""
-        if options["report"] and not options["report"].parent.is_dir():  # said before the drill and not after it
+        if options["report"] and not options["report"].parent.is_dir():  # fail before the drill, not after it
             raise CommandError(f"the directory of --report {options['report']} does not exist", returncode=2)
         plan = make_plan(Targets(*(options[f"target_{name}"] for name in ("log", "detect", "ban", "alert"))))
         path = options["path"] or (urlsplit(options["url"]).path if options["url"] else login_path())
         token = log_filters.drill_id.set(plan.id)
         try:
-            with _ended_in_order(), _scene(plan, path, options) as scene:
-                outcome = perform(scene, "rehearsed" if options["rehearse"] else "live")
+            with _ended_in_order(), _drill(plan, path, options) as drill:
+                outcome = perform(drill, "rehearsed" if options["rehearse"] else "live")
         except Stopped as reason:
             raise CommandError(f"{reason}.", returncode=2) from reason
         finally:
@@ -115,21 +121,21 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)  # as a shell says it
+    sys.exit(128 + number)  # as a shell reports it
 
 
-def _scene(plan: Plan, path: str, options: dict[str, Any]) -> AbstractContextManager[Scene]:
+def _drill(plan: Plan, path: str, options: dict[str, Any]) -> AbstractContextManager[Drill]:
     if options["rehearse"]:
         if options["url"]:
             raise CommandError("--rehearse makes its requests in process; leave out --url.")
         return rehearsal(plan, path, _surface(path))
-    entrance: Entrance = InProcess(path)
+    login_client: LoginClient = InProcess(path)
     if options["url"]:
         _check(options["url"], options)
-        entrance = OverHTTP(options["url"], options["header"], options["proxy_protocol"], options["host"])
+        login_client = OverHTTP(options["url"], options["header"], options["proxy_protocol"], options["host"])
     client = Client(shlex.split(options["client"]) or ["fail2ban-client"])
     surface, alert = _surface(path), options["alert_command"]
-    return live(plan, entrance, surface, client=client, enforced=options["enforced"], alert_command=alert)
+    return live(plan, login_client, surface, client=client, enforced=options["enforced"], alert_command=alert)
 
 
 def _check(url: str, options: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""The incident drill: an attack from addresses that nobody has, followed through the whole pipeline."""
+"""`security_drill`: an attack from addresses reserved for documentation, followed through the whole pipeline."""

@@ -1,4 +1,4 @@
-"""A stub that takes datagrams on the loopback interface, in place of a remote sink or of whoever is alerted."""
+"""A stub that receives datagrams on the loopback interface, in place of a remote sink or of an alert."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Collector:
                 return b"\n".join(self._kept)
 
     def has(self, text: str) -> bool:
-        """Tell whether a datagram with that text has come."""
+        """Return whether a datagram with that text has arrived."""
         return text.encode() in self.data
 
     def __enter__(self) -> Collector:  # noqa: PYI034 (Self needs Python 3.11)

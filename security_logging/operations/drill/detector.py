@@ -18,9 +18,10 @@ _ELSEWHERE = ("django-auth",)
 @dataclass
 class Detector:
     """
-    A Fail2ban server with our jails; `store` returns whom the action itself has banned, None where nobody can look.
+    A Fail2ban server with our jails.
 
-    `reports` tells whether bans come back into the log as events.
+    `store` returns the addresses that the action itself has stored, None where that cannot be read. `reports` is
+    whether bans come back into the log as events.
     """
 
     client: Client
@@ -30,7 +31,7 @@ class Detector:
     before: int = 0
 
     def __post_init__(self) -> None:
-        """Ask once for the limits; each question to Fail2ban starts a program."""
+        """Ask for the limits only once, because each question to Fail2ban starts a program."""
         self.limits = {jail: int(self.client.run("get", jail, "maxretry")) for jail in self.jails}
 
     @property
@@ -52,7 +53,7 @@ class Detector:
         return self.client.status(self.strictest).failed_total - self.before
 
     def banned(self) -> set[str]:
-        """Return whom any of the jails has banned."""
+        """Return the addresses that the jails have banned."""
         return {address for jail in self.jails for address in self.client.status(jail).addresses}
 
     def unban(self, addresses: Iterable[str]) -> None:
@@ -60,7 +61,7 @@ class Detector:
         self.client.run("unban", *dict.fromkeys(name for address in addresses for name in names_of(address)))
 
     def never_banned(self, addresses: tuple[str, ...]) -> list[str]:
-        """Return those of the addresses that a jail is told to ignore."""
+        """Return those of the addresses that a jail ignores."""
         words = " ".join(self.client.run("get", jail, "ignoreip") for jail in self.jails).split()
         networks = readable_networks(words)
         found = [(text, parse_address(text)) for text in addresses]
@@ -81,4 +82,4 @@ def detector_of(client: Client, surface: str, store: Callable[[], list[str]] | N
 
 
 def _last_line(problem: ClientError) -> str:
-    return str(problem).strip().rpartition("\n")[2] or "it says nothing"
+    return str(problem).strip().rpartition("\n")[2] or "it prints nothing"

@@ -1,4 +1,4 @@
-"""The way into the site inside this process, through Django's test client."""
+"""A login client inside this process, through Django's test client."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from security_logging.addresses.client_ip import FORWARDING_HEADERS, meta_key
 from security_logging.addresses.proxies import trusted_proxies
 from security_logging.conf import conf
 from security_logging.operations.doctor.addresses import first_address
-from security_logging.operations.drill.entrance import Answer, Attempt
+from security_logging.operations.drill.login_client import Answer, Attempt
 
 
 class InProcess:
     """
-    Requests that pass URL configuration, middleware and views in this process, as if through the trusted proxy.
+    Makes requests to URLs, middleware and views in this process, as they come through the trusted proxy.
 
-    `denied` returns the addresses that a rehearsed proxy in front refuses.
+    `denied` returns the addresses that a proxy in front would refuse in a rehearsal.
     """
 
     def __init__(self, path: str, denied: Callable[[], list[str]] = list) -> None:

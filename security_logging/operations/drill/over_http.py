@@ -1,4 +1,4 @@
-"""The way into the site over HTTP, through the real proxy."""
+"""A login client over HTTP, through the real proxy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
-from security_logging.operations.drill.entrance import Answer, Attempt
+from security_logging.operations.drill.login_client import Answer, Attempt
 
 _SECONDS = 20  # for an answer
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
@@ -20,10 +20,10 @@ _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 @dataclass
 class OverHTTP:
     """
-    Requests to a running server.
+    Makes requests to a running server.
 
-    The server must believe this machine about the client: with `proxy_line` through the PROXY protocol, else through
-    `header`, by default X-Forwarded-For.
+    The server must trust this machine as a proxy: with `proxy_line` it reads the client from the PROXY protocol, else
+    from `header`.
     """
 
     url: str
@@ -34,7 +34,7 @@ class OverHTTP:
 
     @property
     def title(self) -> str:
-        """What the report says."""
+        """How the report describes it."""
         return f"over HTTP, {self.url}, " + ("with the PROXY protocol" if self.proxy_line else f"with {self.header}")
 
     def look(self, address: str, agent: str) -> Answer:

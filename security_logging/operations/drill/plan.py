@@ -1,4 +1,4 @@
-"""The plan of a drill: who attacks, under which name, with which secret, and how fast it must be noticed."""
+"""The plan of a drill: its addresses, its user name, its secret, and the times that it allows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from security_logging.addresses.parsing import net_of, parse_address
 
-# RFC 5737 (TEST-NET-3) and RFC 3849: nobody on the internet has these addresses. A drill uses no others.
+# RFC 5737 (TEST-NET-3) and RFC 3849 reserve these addresses for documentation. A drill uses no others.
 IPV4, IPV6 = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8::/32")
-MOST_FAILURES = 10  # a jail that allows more is not drilled: the drill stays small
+MOST_FAILURES = 10  # that a jail may allow; the drill would need too many requests for more
 AGENT = "django-security-drill"
 
 
@@ -27,10 +27,11 @@ class Targets:
 @dataclass(frozen=True)
 class Plan:
     """
-    One drill. Names, addresses and secret are of this drill alone.
+    One drill; its names, addresses and secret are used only once.
 
-    `attackers` guess until they are banned; `spoofer` forges headers, `injector` has a hostile user name, and `slow`
-    stays below the limit. `victim` is whom they want to have banned. `secret` is the password that must appear nowhere.
+    `attackers` guess passwords until they are banned, `slow` stays below the limit, `spoofer` forges headers and
+    `injector` has a hostile user name. Both try to have `victim` banned. `secret` is the password, which no sink may
+    contain.
     """
 
     id: str
@@ -55,13 +56,13 @@ class Plan:
 
     @property
     def hostile_user(self) -> str:
-        """A user name that tries to write a log line of its own, which names the victim."""
+        """A user name that tries to write a second log line, which names the victim."""
         line = f"2026-01-01T00:00:00.000+00:00 django-security[1]: login_failed ip={self.victim} net={self.victim}"
         return f'{self.user}\n{line} surface=admin reason=- user="x" ip={self.victim} '
 
 
 def make_plan(targets: Targets | None = None) -> Plan:
-    """Return a plan with fresh random addresses, a fresh user name that nobody has, and a fresh secret."""
+    """Return a plan with random addresses, a random user name that does not exist, and a random secret."""
     number = secrets.token_hex(6)
     four = secrets.SystemRandom().sample(range(1, 255), 5)
     addresses = [str(IPV4[host]) for host in four]
@@ -80,12 +81,12 @@ def make_plan(targets: Targets | None = None) -> Plan:
 
 
 def names_of(text: str) -> tuple[str, ...]:
-    """Return under what a jail may have banned the address: itself, or its network where key=net."""
+    """Return the names under which a jail can have banned the address: the address, and its network for key=net."""
     address = parse_address(text)
     return (text,) if address is None else (str(address), net_of(address))
 
 
 def is_of_the_documentation(text: str) -> bool:
-    """Tell whether the address is one that a drill may use."""
+    """Return whether the address is reserved for documentation, so that a drill may use it."""
     address = ip_address(text)
     return address in (IPV4 if address.version == 4 else IPV6)

@@ -99,7 +99,7 @@ def _configure(directory: Path, plan: Plan, port: int) -> None:
 
 
 def stored(directory: Path) -> list[str]:
-    """Return whom the rehearsal's action has banned."""
+    """Return the addresses that the rehearsal's action has banned."""
     return (directory / "store").read_text().split()
 
 
@@ -124,4 +124,4 @@ def _stop(client: Client, server: subprocess.Popen[bytes] | None) -> None:
 
 def _end_of(path: Path) -> str:
     lines = path.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it says nothing"
+    return lines[-1] if lines else "it prints nothing"

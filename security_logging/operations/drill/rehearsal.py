@@ -1,4 +1,4 @@
-"""A rehearsal: the project's own URL configuration, middleware and views, and everything else private and temporary."""
+"""A rehearsal: with the project's URLs, middleware and views; everything else is private and temporary."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from security_logging.handlers.file import SecurityFileHandler
 from security_logging.operations.drill import stand_ins
 from security_logging.operations.drill.collector import Collector
 from security_logging.operations.drill.detector import Detector
+from security_logging.operations.drill.drill import Drill
 from security_logging.operations.drill.in_process import InProcess
 from security_logging.operations.drill.plan import Plan
 from security_logging.operations.drill.private_fail2ban import private_fail2ban, stored
-from security_logging.operations.drill.scene import Scene
 from security_logging.operations.drill.watch import Watch
 from security_logging.request.surface import ADMIN
 
 
 @contextmanager
-def rehearsal(plan: Plan, path: str, surface: str = ADMIN) -> Iterator[Scene]:
-    """Yield a scene of which nothing is left after the block: files, Fail2ban, databases, stubs."""
+def rehearsal(plan: Plan, path: str, surface: str = ADMIN) -> Iterator[Drill]:
+    """Yield a drill whose files, Fail2ban, databases and stubs are removed after the block."""
     with ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="drill-", dir=_short()))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -42,15 +42,15 @@ def rehearsal(plan: Plan, path: str, surface: str = ADMIN) -> Iterator[Scene]:
         detector = stack.enter_context(private_fail2ban(directory, plan, alerts.port, surface))
         others = [Watch(file) for name, file in files.items() if name != "security.log"]
         # In place of the proxy or the firewall that reads what the action writes.
-        entrance = InProcess(path, partial(stored, directory))
-        scene = Scene(plan, entrance, Watch(files["security.log"]), others, detector)
-        scene.is_enforced = True
-        scene.shipped = sink.has
-        scene.alerted = alerts.has if isinstance(detector, Detector) else None
-        scene.secret_places = _places(directory, {"the remote sink": sink, "the alerts": alerts})
-        for watch in (scene.log, *others):
+        login_client = InProcess(path, partial(stored, directory))
+        drill = Drill(plan, login_client, Watch(files["security.log"]), others, detector)
+        drill.is_enforced = True
+        drill.shipped = sink.has
+        drill.alerted = alerts.has if isinstance(detector, Detector) else None
+        drill.secret_places = _places(directory, {"the remote sink": sink, "the alerts": alerts})
+        for watch in (drill.log, *others):
             stack.callback(watch.close)
-        yield scene
+        yield drill
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The steps of a drill, in their order: each acts on the scene and yields what it found."""
+"""The steps of a drill, in their order: each yields the evidence that it found."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from security_logging.operations.doctor.probe import would_be_roots
 from security_logging.operations.drill import answer, attack
 from security_logging.operations.drill.answer import NOTHING, among
 from security_logging.operations.drill.detector import Detector
+from security_logging.operations.drill.drill import Drill
 from security_logging.operations.drill.plan import MOST_FAILURES, is_of_the_documentation
 from security_logging.operations.drill.results import Evidence
-from security_logging.operations.drill.scene import Scene
 
-Play = Callable[[Scene], Iterator[Evidence]]
+Play = Callable[[Drill], Iterator[Evidence]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step; when a `vital` one fails, the drill goes on to the cleaning up."""
+    """A step; when a `vital` one fails, the drill skips to the cleaning up."""
 
     name: str
     title: str
@@ -31,27 +31,27 @@ class Step:
     vital: bool = False
 
 
-def preflight(scene: Scene) -> Iterator[Evidence]:
-    """Look whether the drill can do no harm and can prove something."""
-    addresses = scene.plan.addresses
-    yield Evidence("addresses of somebody", NOTHING, [a for a in addresses if not is_of_the_documentation(a)])
+def preflight(drill: Drill) -> Iterator[Evidence]:
+    """Check that the drill does no harm and can prove something."""
+    addresses = drill.plan.addresses
+    yield Evidence("addresses that are not reserved", NOTHING, [a for a in addresses if not is_of_the_documentation(a)])
     yield Evidence("addresses that may not be banned", NOTHING, [a for a in addresses if not _may_be_banned(a)])
-    yield Evidence("a user of that name", False, _exists(scene.plan.user))
-    files = [watch.path for watch in (scene.log, *scene.others)]
+    yield Evidence("a user of that name", False, _exists(drill.plan.user))
+    files = [watch.path for watch in (drill.log, *drill.others)]
     yield Evidence("logs that would belong to root", NOTHING, [str(path) for path in files if would_be_roots(path)])
-    if isinstance(scene.detector, Detector):
-        yield Evidence("addresses that a jail ignores", NOTHING, scene.detector.never_banned(addresses))
-        yield Evidence("addresses that are banned", NOTHING, among(addresses, scene.detector.banned()))
-        yield Evidence(f"failures until a ban, at most {MOST_FAILURES}", True, scene.detector.limit <= MOST_FAILURES)
-        scene.detector.begin()
+    if isinstance(drill.detector, Detector):
+        yield Evidence("addresses that a jail ignores", NOTHING, drill.detector.never_banned(addresses))
+        yield Evidence("addresses that are banned", NOTHING, among(addresses, drill.detector.banned()))
+        yield Evidence(f"failures until a ban, at most {MOST_FAILURES}", True, drill.detector.limit <= MOST_FAILURES)
+        drill.detector.begin()
 
 
-def clean_up(scene: Scene) -> Iterator[Evidence]:
-    """Leave nobody banned."""
-    if isinstance(scene.detector, Detector):
-        scene.detector.unban(scene.plan.addresses)
-        yield Evidence("still banned", NOTHING, among(scene.plan.addresses, scene.detector.banned()))
-    yield Evidence("a user of that name", False, _exists(scene.plan.user))
+def clean_up(drill: Drill) -> Iterator[Evidence]:
+    """Lift all bans of the drill."""
+    if isinstance(drill.detector, Detector):
+        drill.detector.unban(drill.plan.addresses)
+        yield Evidence("still banned", NOTHING, among(drill.plan.addresses, drill.detector.banned()))
+    yield Evidence("a user of that name", False, _exists(drill.plan.user))
 
 
 STEPS = (

@@ -1,4 +1,4 @@
-"""Watching a sink from the beginning of the drill on: events as they arrive, and every byte that may be a secret."""
+"""Follow a file from the beginning of the drill on: its new events, and its new bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 64_000_000  # bytes of one file that are looked at
 
 
 class Watch:
-    """A file from its present end on, through rotation: what it gets, as bytes and as events."""
+    """The bytes and events that are written to a file from now on, through rotation."""
 
     def __init__(self, path: Path) -> None:
         """Begin at the end of the file; one that does not exist yet begins at its start."""
@@ -62,7 +62,7 @@ class Watch:
 
 
 def wait_for(condition: Callable[[], object], seconds: float, *, every: float = POLL_SECONDS) -> bool:
-    """Wait until the condition holds, at most for that long, asking every so many seconds; tell whether it does."""
+    """Wait until the condition holds, at most that many seconds; return whether it does."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

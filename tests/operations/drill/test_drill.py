@@ -17,30 +17,30 @@ from django.core.cache import cache, caches
 from django.db import connection
 from django.test import override_settings
 
-from drill_scene import IMPATIENT, Bent, FakeClient, result_of, scene, states, warn
 from security_logging.fail2ban.client import ClientError
 from security_logging.formatters.security import SecurityLineFormatter
 from security_logging.handlers.file import SecurityFileHandler
 from security_logging.logger import log_event
+from security_logging.operations.drill import drill as drills
 from security_logging.operations.drill import plan as plans
 from security_logging.operations.drill import report, stand_ins, steps
-from security_logging.operations.drill import scene as scenes
 from security_logging.operations.drill.collector import Collector
 from security_logging.operations.drill.detector import Detector, detector_of
-from security_logging.operations.drill.performance import perform
+from security_logging.operations.drill.drill import Drill
+from security_logging.operations.drill.perform import perform
 from security_logging.operations.drill.plan import make_plan
 from security_logging.operations.drill.results import Evidence, Outcome, Result
-from security_logging.operations.drill.scene import Scene
 from security_logging.operations.drill.watch import Watch, wait_for
+from working_drill import IMPATIENT, Bent, FakeClient, result_of, states, warn, working_drill
 from written_log import event, write
 
 pytestmark = pytest.mark.django_db
 
-Bend = Callable[[Scene], object]
+Bend = Callable[[Drill], object]
 
 
-def client_of(bent: Scene) -> FakeClient:
-    """Return the scene's Fail2ban."""
+def client_of(bent: Drill) -> FakeClient:
+    """Return the drill's Fail2ban."""
     assert isinstance(bent.detector, Detector)
     assert isinstance(bent.detector.client, FakeClient)
     return bent.detector.client
@@ -48,7 +48,7 @@ def client_of(bent: Scene) -> FakeClient:
 
 def test_passes(tmp_path: Path) -> None:
     """Where everything works every step passes; those that were not requested are skipped, which is no failure."""
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         outcome = perform(played, "rehearsed")
     skipped = [name for name, state in states(outcome).items() if state == "skipped"]
     assert (skipped, set(states(outcome).values()), outcome.status(), outcome.status(strict=True)) == (
@@ -61,7 +61,7 @@ def test_passes(tmp_path: Path) -> None:
 
 def test_steps_are_logged(tmp_path: Path) -> None:
     """Each step is an event `drill` with the drill's id, so that whoever is on duty knows."""
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         outcome = perform(played, "rehearsed")
         told = [found.fields for found in played.log.read() if found.type.name == "drill"]
     assert [fields["step"] for fields in told] == [result.name for result in outcome.results]
@@ -70,7 +70,7 @@ def test_steps_are_logged(tmp_path: Path) -> None:
 
 def test_without_fail2ban(tmp_path: Path) -> None:
     """Without Fail2ban the log is proven, and the other steps are unknown and say why."""
-    with scene(tmp_path, has_jail=False) as played:
+    with working_drill(tmp_path, has_jail=False) as played:
         outcome = perform(played, "live")
     reasons = {result.reason for result in outcome.results if result.name in ("detected", "banned", "lifted")}
     assert (outcome.status(), reasons) == (2, {"Fail2ban is not installed here"})
@@ -78,52 +78,52 @@ def test_without_fail2ban(tmp_path: Path) -> None:
 
 def test_bounded(tmp_path: Path) -> None:
     """A drill makes few requests."""
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         perform(played, "live")
         assert played.requests == 3 + 3 + 1 + 1 + 2 + 1
 
 
-def leak(played: Scene) -> None:
+def leak(played: Drill) -> None:
     """Let careless code log what was typed."""
-    played.entrance = Bent(lambda attempt: warn(f"typed: {attempt.secret}"))
+    played.login_client = Bent(lambda attempt: warn(f"typed: {attempt.secret}"))
 
 
-def leak_at_fail2ban(played: Scene) -> None:
+def leak_at_fail2ban(played: Drill) -> None:
     """Let the secret get somewhere else."""
     played.secret_places = lambda: {"Fail2ban's log": f"... {played.plan.secret} ...".encode()}
 
 
-def counted_for_the_victim(played: Scene) -> None:
+def counted_for_the_victim(played: Drill) -> None:
     """Let each forged header cost the victim a failure too."""
 
     def also(attempt: object) -> None:
         if getattr(attempt, "forged", ""):
             log_event("login_failed", ip=played.plan.victim, agent=played.plan.agent)
 
-    played.entrance = Bent(also)
+    played.login_client = Bent(also)
 
 
-def two_lines(played: Scene) -> None:
+def two_lines(played: Drill) -> None:
     """Let a hostile name write a line of its own, as an unescaped log would."""
 
     def also(attempt: object) -> None:
         if "\n" in getattr(attempt, "user", ""):
             log_event("login_failed", ip=played.plan.victim)
 
-    played.entrance = Bent(also)
+    played.login_client = Bent(also)
 
 
-def wrong_event(played: Scene) -> None:
+def wrong_event(played: Drill) -> None:
     """Let an attempt be logged as something else, too."""
 
     def also(attempt: object) -> None:
         if played.requests == 2 * played.limit:
             log_event("mfa_failed", ip="192.0.2.1", agent=played.plan.agent)
 
-    played.entrance = Bent(also)
+    played.login_client = Bent(also)
 
 
-def never_lifts(played: Scene) -> None:
+def never_lifts(played: Drill) -> None:
     """Keep a ban whatever is asked."""
     object.__setattr__(client_of(played), "lifted", frozenset())
     client = client_of(played)
@@ -131,19 +131,19 @@ def never_lifts(played: Scene) -> None:
     object.__setattr__(client, "run", lambda *words: "" if words[0] == "unban" else run(*words))
 
 
-def stale_store(played: Scene) -> None:
+def stale_store(played: Drill) -> None:
     """Let the firewall know nothing of the jail's bans."""
     assert isinstance(played.detector, Detector)
     played.detector.store = list
 
 
-def silent_report(played: Scene) -> None:
+def silent_report(played: Drill) -> None:
     """Let no ban come back into the log."""
     assert isinstance(played.detector, Detector)
     played.detector.reports = True
 
 
-def slow_log(played: Scene) -> None:
+def slow_log(played: Drill) -> None:
     """Let the first line take longer than allowed."""
     played.plan = replace(played.plan, targets=replace(IMPATIENT, log=-1.0))
     arrived = played.arrived
@@ -173,7 +173,7 @@ SABOTAGE: tuple[tuple[str, Bend, str], ...] = (
 @pytest.mark.parametrize(("bend", "step"), [pytest.param(*row[1:], id=row[0]) for row in SABOTAGE])
 def test_sabotage(tmp_path: Path, bend: Bend, step: str) -> None:
     """Each link that is broken makes its step fail, and the drill with it."""
-    with scene(tmp_path, IMPATIENT) as played:
+    with working_drill(tmp_path, IMPATIENT) as played:
         bend(played)
         outcome = perform(played, "live")
     assert (states(outcome)[step], outcome.status()) == ("failed", 1)
@@ -181,15 +181,15 @@ def test_sabotage(tmp_path: Path, bend: Bend, step: str) -> None:
 
 def test_below_the_limit_and_banned(tmp_path: Path) -> None:
     """Somebody who stays below the limit and is banned makes the drill fail."""
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         client, wait = client_of(played), played.plan.slow
-        played.entrance = Bent(lambda attempt: client.extra.add(wait) if attempt.address == wait else None)  # type: ignore[attr-defined]
+        played.login_client = Bent(lambda attempt: client.extra.add(wait) if attempt.address == wait else None)  # type: ignore[attr-defined]
         assert states(perform(played, "live"))["below_the_limit"] == "failed"
 
 
 def test_what_is_there_passes(tmp_path: Path) -> None:
     """Shipping, alerting, enforcing, store and reports pass where they work."""
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         detector = played.detector
         assert isinstance(detector, Detector)
         detector.store, detector.reports = lambda: sorted(detector.banned()), True
@@ -218,7 +218,9 @@ def test_what_is_there_passes(tmp_path: Path) -> None:
     [
         pytest.param(lambda s: User.objects.create_user(s.plan.user), "a user of that name", id="a real user"),
         pytest.param(
-            lambda s: setattr(s, "plan", replace(s.plan, slow="192.0.2.1")), "addresses of somebody", id="not ours"
+            lambda s: setattr(s, "plan", replace(s.plan, slow="192.0.2.1")),
+            "addresses that are not reserved",
+            id="not ours",
         ),
         pytest.param(
             lambda s: client_of(s).extra.add(s.plan.slow),  # type: ignore[attr-defined]
@@ -237,7 +239,7 @@ def test_what_is_there_passes(tmp_path: Path) -> None:
 )
 def test_could_not_begin(tmp_path: Path, bend: Bend, what: str) -> None:
     """Where the drill could do harm or prove nothing, no attempt is made, and no user is touched."""
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         bend(played)
         outcome = perform(played, "live")
         wrong = [item.what for item in result_of(outcome, "preflight").evidence if not item.ok]
@@ -247,7 +249,7 @@ def test_could_not_begin(tmp_path: Path, bend: Bend, what: str) -> None:
 
 def test_proxy_of_that_address(tmp_path: Path) -> None:
     """A site that trusts a documentation address as its proxy cannot be drilled with it."""
-    with scene(tmp_path) as played, override_settings(SECURITY_LOGGING_TRUSTED_PROXIES=["203.0.113.0/24"]):
+    with working_drill(tmp_path) as played, override_settings(SECURITY_LOGGING_TRUSTED_PROXIES=["203.0.113.0/24"]):
         outcome = perform(played, "live")
     assert (outcome.status(), played.requests) == (2, 0)
 
@@ -255,19 +257,19 @@ def test_proxy_of_that_address(tmp_path: Path) -> None:
 def test_log_of_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drill does not create the log as root, not even to tell of itself."""
     monkeypatch.setattr(steps, "would_be_roots", lambda path: True)
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         assert (perform(played, "live").status(), played.log.read()[:-1]) == (2, [])
 
 
 def test_address_that_is_not_believed(tmp_path: Path) -> None:
     """Where the log names another address, one attempt is all: it may be somebody's."""
     with (
-        scene(tmp_path) as played,
+        working_drill(tmp_path) as played,
         override_settings(SECURITY_LOGGING_CLIENT_IP_RESOLVER=lambda request: "198.51.100.1"),
     ):
         outcome = perform(played, "live")
         assert (result_of(outcome, "first_attempt").reason[:35], played.requests) == (
-            "the site does not believe us about ",
+            "the log names another address than ",
             1,
         )
 
@@ -275,7 +277,7 @@ def test_address_that_is_not_believed(tmp_path: Path) -> None:
 def test_nothing_arrives(tmp_path: Path) -> None:
     """Where nothing is logged, the drill stops after its first attempt."""
     targets = replace(IMPATIENT, log=0.2)
-    with scene(tmp_path, targets) as played, override_settings(SECURITY_LOGGING_EVENTS={"login_failed": False}):
+    with working_drill(tmp_path, targets) as played, override_settings(SECURITY_LOGGING_EVENTS={"login_failed": False}):
         outcome = perform(played, "live")
     assert (
         result_of(outcome, "first_attempt").reason == f"no failed login arrived in {tmp_path}/security.log within 0.2 s"
@@ -288,7 +290,7 @@ def test_step_that_breaks(tmp_path: Path) -> None:
     def broken(event_id: str) -> bool:
         raise ConnectionError("gone")
 
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         played.shipped = broken
         outcome = perform(played, "live")
     assert (result_of(outcome, "shipped").reason, states(outcome)["clean_up"]) == ("ConnectionError: gone", "passed")
@@ -300,7 +302,7 @@ def test_interrupted(tmp_path: Path) -> None:
     def interrupt(event_id: str) -> bool:
         raise KeyboardInterrupt
 
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         played.shipped = interrupt
         with pytest.raises(KeyboardInterrupt):
             perform(played, "live")
@@ -310,11 +312,11 @@ def test_interrupted(tmp_path: Path) -> None:
 
 def test_too_many_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever happens, there is a last request."""
-    monkeypatch.setattr(scenes, "MOST_REQUESTS", 4)
-    with scene(tmp_path) as played:
+    monkeypatch.setattr(drills, "MOST_REQUESTS", 4)
+    with working_drill(tmp_path) as played:
         outcome = perform(played, "live")
         assert result_of(outcome, "attack").reason == "the drill makes no more than 4 requests"
-        assert len(played.entrance.attempts) == 4  # type: ignore[attr-defined]
+        assert len(played.login_client.attempts) == 4  # type: ignore[attr-defined]
 
 
 def test_plan_is_fresh() -> None:

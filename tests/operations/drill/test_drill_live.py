@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from drill_scene import FakeClient
 from patient import Patient, healthy
 from security_logging.formatters.security import SecurityLineFormatter
 from security_logging.handlers.file import SecurityFileHandler
 from security_logging.operations.doctor import cloudwatch
+from security_logging.operations.drill.drill import Drill
 from security_logging.operations.drill.in_process import InProcess
 from security_logging.operations.drill.live import live
 from security_logging.operations.drill.plan import make_plan
 from security_logging.operations.drill.results import Stopped
-from security_logging.operations.drill.scene import Scene
 from security_logging.operations.drill.watch import Watch
+from working_drill import FakeClient
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +29,8 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
-def enter(patient: Patient, *, alert_command: str = "") -> AbstractContextManager[Scene]:
-    """Return the scene of a live drill."""
+def enter(patient: Patient, *, alert_command: str = "") -> AbstractContextManager[Drill]:
+    """Return a live drill."""
     client, way = FakeClient(Watch(Path("/nowhere"))), InProcess("/admin/login/")
     return live(make_plan(), way, "admin", client=client, enforced=True, alert_command=alert_command)
 
@@ -41,10 +41,10 @@ def test_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         second = SecurityFileHandler(tmp_path / "second.log")
         second.setFormatter(SecurityLineFormatter())
         patient.logger.addHandler(second)
-        with enter(patient) as scene:
-            others = [watch.path for watch in scene.others]
-            assert (scene.log.path, others, scene.is_enforced) == (patient.log, [tmp_path / "second.log"], True)
-            assert (scene.shipped, scene.alerted, scene.limit) == (None, None, 3)
+        with enter(patient) as drill:
+            others = [watch.path for watch in drill.others]
+            assert (drill.log.path, others, drill.is_enforced) == (patient.log, [tmp_path / "second.log"], True)
+            assert (drill.shipped, drill.alerted, drill.limit) == (None, None, 3)
 
 
 def test_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,17 +69,17 @@ def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("command", "has_come"), [('test "$DRILL_ID" = drill-1', True), ("false", False)])
 def test_alert_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, *, has_come: bool) -> None:
     """The operator's command is asked, with the drill's id."""
-    with healthy(tmp_path, monkeypatch) as patient, enter(patient, alert_command=command) as scene:
-        assert scene.alerted is not None
-        assert scene.alerted("drill-1") is has_come
+    with healthy(tmp_path, monkeypatch) as patient, enter(patient, alert_command=command) as drill:
+        assert drill.alerted is not None
+        assert drill.alerted("drill-1") is has_come
 
 
 def test_alert_command_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that does not end has not seen the alert."""
     monkeypatch.setattr("security_logging.operations.drill.live._SECONDS", 0.01)
-    with healthy(tmp_path, monkeypatch) as patient, enter(patient, alert_command="sleep 5") as scene:
-        assert scene.alerted is not None
-        assert scene.alerted("drill-1") is False
+    with healthy(tmp_path, monkeypatch) as patient, enter(patient, alert_command="sleep 5") as drill:
+        assert drill.alerted is not None
+        assert drill.alerted("drill-1") is False
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
 def test_shipped_to_cloudwatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs: list[dict[str, Any]]) -> None:
     """Where CloudWatch is used, the event's id is looked for in the site's group."""
-    with healthy(tmp_path, monkeypatch) as patient, enter(patient) as scene:
-        assert scene.shipped is not None
-        assert (scene.shipped("e1"), scene.shipped("e2")) == (True, False)
+    with healthy(tmp_path, monkeypatch) as patient, enter(patient) as drill:
+        assert drill.shipped is not None
+        assert (drill.shipped("e1"), drill.shipped("e2")) == (True, False)
     assert {call["logGroupName"] for call in logs} == {"/shop/production/security"}

@@ -18,7 +18,6 @@ from django.core.management import CommandError, call_command
 from pytest_django import DjangoDbBlocker
 
 import readme
-from drill_scene import LOGIN, result_of, scene, states
 from patient import healthy
 from requires import require_fail2ban
 from security_logging.fail2ban.client import Client, ClientError
@@ -26,11 +25,12 @@ from security_logging.log_filters import drill_id
 from security_logging.management.commands import security_drill
 from security_logging.operations.drill import private_fail2ban
 from security_logging.operations.drill import rehearsal as rehearsals
-from security_logging.operations.drill.entrance import Answer, Attempt
 from security_logging.operations.drill.in_process import InProcess
-from security_logging.operations.drill.performance import perform
+from security_logging.operations.drill.login_client import Answer, Attempt
+from security_logging.operations.drill.perform import perform
 from security_logging.operations.drill.plan import make_plan
 from security_logging.operations.drill.rehearsal import rehearsal
+from working_drill import LOGIN, result_of, states, working_drill
 
 Report = dict[str, Any]
 
@@ -87,7 +87,7 @@ def test_rehearsal_bans_both_families(rehearsed: tuple[int, Report, Path]) -> No
     _status, report, _path = rehearsed
     seen = {item["what"]: item["seen"] for r in report["results"] if r["name"] == "banned" for item in r["evidence"]}
     attackers = sorted(report["addresses"][:2])
-    names = ("the drill's addresses that are banned", "where the action put them", "events banned in the log")
+    names = ("the drill's addresses that are banned", "stored by the action", "events banned in the log")
     assert [sorted(seen[name]) for name in names] == [attackers] * 3
 
 
@@ -130,7 +130,7 @@ def test_rehearsal_without_fail2ban(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("said", "reason"), [("bad jail\n", "bad jail"), ("", "it says nothing")])
+@pytest.mark.parametrize(("said", "reason"), [("bad jail\n", "bad jail"), ("", "it prints nothing")])
 def test_fail2ban_that_does_not_start(monkeypatch: pytest.MonkeyPatch, said: str, reason: str) -> None:
     """A Fail2ban that does not start is a reason to skip, and is ended."""
     started: list[subprocess.Popen[bytes]] = []
@@ -179,7 +179,7 @@ def test_live_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         status, text = run("--live", "--client", "false", "--target-log", 5)
         failures = re.findall(r"^\S+ \S+ login_failed ", patient.log.read_text(), re.MULTILINE)
     assert (status, len(failures), "live, in process, /admin/login/" in text) == (2, 8, True), text
-    assert "\n## Detected: skipped\n\nFail2ban cannot be asked (it says nothing).\n\n## Banned" in text
+    assert "\n## Detected: skipped\n\nFail2ban cannot be asked (it prints nothing).\n\n## Banned" in text
 
 
 @pytest.mark.django_db
@@ -249,7 +249,7 @@ def test_host_that_is_allowed() -> None:
 @pytest.mark.django_db
 def test_secret_is_found_wherever_it_is(tmp_path: Path) -> None:
     """The search for the secret can fail: it finds one in the last sink."""
-    with scene(tmp_path) as played:
+    with working_drill(tmp_path) as played:
         played.secret_places = lambda: {"a": b"", "b": played.plan.secret.encode()}
         outcome = perform(played, "live")
     assert ([item.ok for item in result_of(outcome, "secrets").evidence], states(outcome)["lifted"]) == (

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 from security_logging.events.types import DRILL
 from security_logging.logger import log_event
+from security_logging.operations.drill.drill import Drill
 from security_logging.operations.drill.results import (
     FAILED,
     NOT_REACHED,
@@ -20,39 +21,38 @@ from security_logging.operations.drill.results import (
     Skipped,
     Stopped,
 )
-from security_logging.operations.drill.scene import Scene
 from security_logging.operations.drill.steps import CLEAN_UP, STEPS, Step
 
 
-def perform(scene: Scene, mode: str) -> Outcome:
+def perform(drill: Drill, mode: str) -> Outcome:
     """Perform all steps and return the results; each is also logged as an event `drill`."""
     started = datetime.now(timezone.utc)
     results: list[Result] = []
     try:
         for step in STEPS:
-            results.append(_performed(step, scene))
+            results.append(_performed(step, drill))
             if step.vital and results[-1].state == FAILED:
                 break
     finally:
-        cleaned_up = _performed(CLEAN_UP, scene)
+        cleaned_up = _performed(CLEAN_UP, drill)
     results += [Result(step.name, step.title, NOT_REACHED) for step in STEPS[len(results) :]]
     return Outcome(
-        drill_id=scene.plan.id,
-        mode=f"{mode}, {scene.entrance.title}",
+        drill_id=drill.plan.id,
+        mode=f"{mode}, {drill.login_client.title}",
         started=started.isoformat(timespec="seconds"),
-        addresses=scene.plan.addresses,
+        addresses=drill.plan.addresses,
         results=[*results, cleaned_up],
-        times=scene.times,
-        targets=asdict(scene.plan.targets),
+        times=drill.times,
+        targets=asdict(drill.plan.targets),
     )
 
 
-def _performed(step: Step, scene: Scene) -> Result:
+def _performed(step: Step, drill: Drill) -> Result:
     began = time.monotonic()
     evidence: list[Evidence] = []
     state, reason, is_requested = PASSED, "", True
     try:
-        evidence.extend(step.play(scene))
+        evidence.extend(step.play(drill))
     except Skipped as skipped:
         state, reason, is_requested = SKIPPED, str(skipped), not isinstance(skipped, NotRequested)
     except Stopped as stopped:
@@ -62,5 +62,5 @@ def _performed(step: Step, scene: Scene) -> Result:
     if not all(item.ok for item in evidence):
         state = FAILED
     if step.name != "preflight" or state != FAILED:  # the preflight fails when the log would belong to root
-        log_event(DRILL, drill_id=scene.plan.id, step=step.name, detail=f"DRILL {state} {reason}".strip())
+        log_event(DRILL, drill_id=drill.plan.id, step=step.name, detail=f"DRILL {state} {reason}".strip())
     return Result(step.name, step.title, state, time.monotonic() - began, tuple(evidence), reason, is_requested)

@@ -1,4 +1,4 @@
-"""The scene of a drill: everything that a step can see and touch."""
+"""A drill in progress: everything that its steps use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from security_logging.events.event import SecurityEvent
 from security_logging.operations.drill.detector import Detector
-from security_logging.operations.drill.entrance import Answer, Attempt, Entrance
+from security_logging.operations.drill.login_client import Answer, Attempt, LoginClient
 from security_logging.operations.drill.plan import MOST_FAILURES, Plan
 from security_logging.operations.drill.results import Stopped
 from security_logging.operations.drill.watch import Watch, wait_for
@@ -17,21 +17,19 @@ ATTEMPTS_WITHOUT_A_JAIL = 3
 # Each of the two attackers up to the limit, one below it from a third address, and a few single ones.
 MOST_REQUESTS = 2 * (3 * MOST_FAILURES + 10)
 
-Look = Callable[[], bool]
-
 
 @dataclass
-class Scene:
+class Drill:
     """
-    What a drill is played with.
+    What the steps of a drill use, and the times that they measure.
 
-    `detector` is a text, why there is none, where nothing detects. `shipped` tells whether an event has arrived at its
-    remote sink, `alerted` whether an alert with the drill's id has; None where there is no such thing. `secret_places`
-    returns further bytes in which the secret must not be.
+    Where nothing detects, `detector` is the reason as a text. `shipped` returns whether an event has arrived at the
+    remote sink, `alerted` whether an alert with the drill's id has arrived; they are None when that is not checked.
+    `secret_places` returns the contents of more places that must not contain the secret, by name.
     """
 
     plan: Plan
-    entrance: Entrance
+    login_client: LoginClient
     log: Watch
     others: list[Watch]
     detector: Detector | str
@@ -49,18 +47,18 @@ class Scene:
         return ATTEMPTS_WITHOUT_A_JAIL if isinstance(self.detector, str) else self.detector.limit
 
     def log_in(self, address: str, *, user: str | None = None, forged: str = "") -> Answer:
-        """Try to log in; raises Stopped before there are too many requests."""
+        """Try to log in; raises Stopped instead of making too many requests."""
         self._count()
         plan = self.plan
         attempt = Attempt(address, user or plan.user, plan.secret, plan.agent, forged)
-        answer = self.entrance.log_in(attempt)
+        answer = self.login_client.log_in(attempt)
         self.last_answer = answer.moment
         return answer
 
     def look(self, address: str) -> int:
         """Fetch the login page; return its status."""
         self._count()
-        return self.entrance.look(address, self.plan.agent).status
+        return self.login_client.look(address, self.plan.agent).status
 
     def failures(self, address: str | None = None) -> list[SecurityEvent]:
         """Return the drill's failed logins that have arrived, of one address or of all."""
@@ -70,7 +68,7 @@ class Scene:
         return [event for event in mine if address is None or event.address == address]
 
     def arrived(self, number: int, address: str | None = None, seconds: float | None = None) -> bool:
-        """Wait until so many failures have arrived; tell whether they have."""
+        """Wait until that many failures have arrived; return whether they have."""
         allowed = self.plan.targets.log if seconds is None else seconds
         return wait_for(lambda: len(self.failures(address)) >= number, allowed)
 

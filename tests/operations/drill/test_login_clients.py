@@ -12,8 +12,8 @@ from django.test import override_settings
 
 from security_logging.events.event import SecurityEvent
 from security_logging.operations.drill import in_process
-from security_logging.operations.drill.entrance import Attempt, login_path
 from security_logging.operations.drill.in_process import InProcess
+from security_logging.operations.drill.login_client import Attempt, login_path
 from security_logging.operations.drill.over_http import OverHTTP
 
 ATTEMPT = Attempt("203.0.113.7", "drill-1", "canary-1", "django-security-drill/drill-1")

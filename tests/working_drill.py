@@ -1,4 +1,4 @@
-"""A scene for drills in tests: the test site in process, a log on disk, and a Fail2ban that answers at once."""
+"""A drill for tests: the test site in process, a log on disk, and a Fail2ban that answers at once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from security_logging.formatters.security import SecurityLineFormatter
 from security_logging.handlers.file import SecurityFileHandler
 from security_logging.operations.drill import stand_ins
 from security_logging.operations.drill.detector import Detector
-from security_logging.operations.drill.entrance import Answer, Attempt
+from security_logging.operations.drill.drill import Drill
 from security_logging.operations.drill.in_process import InProcess
+from security_logging.operations.drill.login_client import Answer, Attempt
 from security_logging.operations.drill.plan import Targets, make_plan
 from security_logging.operations.drill.results import Outcome, Result
-from security_logging.operations.drill.scene import Scene
 from security_logging.operations.drill.watch import Watch
 
 LOGIN = "/admin/login/"
@@ -67,8 +67,8 @@ class Bent(InProcess):
 
 
 @contextmanager
-def scene(directory: Path, targets: Targets = PATIENT, *, has_jail: bool = True) -> Iterator[Scene]:
-    """Yield a scene whose drill passes."""
+def working_drill(directory: Path, targets: Targets = PATIENT, *, has_jail: bool = True) -> Iterator[Drill]:
+    """Yield a drill that passes."""
     log, other = directory / "security.log", directory / "other.log"
     for path in (log, other):
         path.touch()
@@ -78,7 +78,7 @@ def scene(directory: Path, targets: Targets = PATIENT, *, has_jail: bool = True)
     watch = Watch(log)
     detector = Detector(FakeClient(watch), ("django-admin",)) if has_jail else "Fail2ban is not installed here"
     with stand_ins.handlers(text, others=rest):
-        made = Scene(make_plan(targets), Bent(), watch, [Watch(other)], detector)
+        made = Drill(make_plan(targets), Bent(), watch, [Watch(other)], detector)
         yield made
         for each in (made.log, *made.others):
             each.close()

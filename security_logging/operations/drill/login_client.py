@@ -1,4 +1,4 @@
-"""A way into the site: what an attempt to log in is, and what comes back."""
+"""What makes the login attempts of a drill: the attempt, its answer, and the protocol of a login client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Attempt:
 
     @property
     def form(self) -> dict[str, str]:
-        """What is typed, under the names that login forms use."""
+        """The form fields, under the names that login forms use."""
         return {"username": self.user, "login": self.user, "email": self.user, "password": self.secret}
 
 
@@ -34,12 +34,12 @@ class Answer:
     moment: float  # of time.monotonic()
 
 
-class Entrance(Protocol):
-    """A way into the site."""
+class LoginClient(Protocol):
+    """Makes login attempts, in process or over HTTP."""
 
     @property
     def title(self) -> str:
-        """What the report says."""
+        """How the report describes it."""
 
     def look(self, address: str, agent: str) -> Answer:
         """Fetch the login page."""
