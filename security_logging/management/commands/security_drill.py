@@ -127,7 +127,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 def _drill(plan: Plan, path: str, options: dict[str, Any]) -> AbstractContextManager[Drill]:
     if options["rehearse"]:
         if options["url"]:
-            raise CommandError("--rehearse makes its requests in process; leave out --url.")
+            raise CommandError("--rehearse makes its requests in process; leave out --url.", returncode=2)
         return rehearsal(plan, path, _surface(path))
     login_client: LoginClient = InProcess(path)
     if options["url"]:
@@ -141,11 +141,12 @@ def _drill(plan: Plan, path: str, options: dict[str, Any]) -> AbstractContextMan
 def _check(url: str, options: dict[str, Any]) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
-        raise CommandError("--url must begin with http:// or https://.")
+        raise CommandError("--url must begin with http:// or https://.", returncode=2)
     if parts.hostname not in (*_LOOPBACK, *options["allow_host"]):
-        raise CommandError(f"{parts.hostname} is not this machine; if it is yours, add --allow-host {parts.hostname}.")
+        message = f"{parts.hostname} is not this machine; if it is yours, add --allow-host {parts.hostname}."
+        raise CommandError(message, returncode=2)
     if parts.scheme == "https" and options["proxy_protocol"]:
-        raise CommandError("--proxy-protocol speaks before TLS begins, and works with http:// only.")
+        raise CommandError("--proxy-protocol speaks before TLS begins, and works with http:// only.", returncode=2)
 
 
 def _surface(path: str) -> str:
@@ -153,7 +154,7 @@ def _surface(path: str) -> str:
     try:
         match = resolve(path)
     except Resolver404:
-        raise CommandError(f"{path} leads to no view; name the login page with --path.") from None
+        raise CommandError(f"{path} leads to no view; name the login page with --path.", returncode=2) from None
     request = RequestFactory().get(path)
     request.resolver_match = match
     return surface_of(request)

@@ -22,9 +22,7 @@ from patient import healthy
 from requires import require_fail2ban
 from security_logging.fail2ban.client import Client, ClientError
 from security_logging.log_filters import drill_id
-from security_logging.management.commands import security_drill
 from security_logging.operations.drill import private_fail2ban
-from security_logging.operations.drill import rehearsal as rehearsals
 from security_logging.operations.drill.in_process import InProcess
 from security_logging.operations.drill.login_client import Answer, Attempt
 from security_logging.operations.drill.perform import perform
@@ -167,9 +165,11 @@ def test_fail2ban_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_place_of_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name of a socket must be short, whatever TMPDIR says."""
+    """The name of Fail2ban's socket fits, however long TMPDIR is."""
     monkeypatch.setattr("tempfile.gettempdir", lambda: f"/var/{'x' * 80}")
-    assert len(rehearsals._short()) < 60
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with rehearsal(make_plan(), LOGIN) as drill:
+        assert len(f"{drill.log.path.parents[1]}/fail2ban.sock") < 108
 
 
 @pytest.mark.django_db
@@ -203,13 +203,8 @@ def test_ended_by_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numb
 
 def test_outside_of_the_main_thread() -> None:
     """In another thread, where signals cannot be handled, they are left alone."""
-
-    def enter() -> str:
-        with security_drill._ended_in_order():
-            return "entered"
-
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(enter).result() == "entered"
+    with ThreadPoolExecutor(1) as pool, pytest.raises(CommandError, match="no log file that exists"):
+        pool.submit(run, "--live").result()
 
 
 @pytest.mark.django_db
@@ -234,16 +229,17 @@ def test_live_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_refused(arguments: list[str], problem: str) -> None:
-    """What could do harm or makes no sense is refused before anything happens."""
-    with pytest.raises(CommandError, match=problem):
+    """What could do harm or makes no sense is refused before anything happens, with the status of what is unknown."""
+    with pytest.raises(CommandError, match=problem) as refused:
         run(*arguments)
+    assert refused.value.returncode == (1 if "required" in problem else 2)
 
 
 def test_host_that_is_allowed() -> None:
-    """A host of your own may be named."""
-    security_drill._check(
-        "https://shop.example.com/admin/login/", {"allow_host": ["shop.example.com"], "proxy_protocol": False}
-    )
+    """A host of your own may be named: the drill then ends only because there is no log here."""
+    url = "https://shop.example.com/admin/login/"
+    with pytest.raises(CommandError, match="no log file that exists"):
+        run("--live", "--url", url, "--allow-host", "shop.example.com")
 
 
 @pytest.mark.django_db
