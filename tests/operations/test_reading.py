@@ -122,13 +122,6 @@ def test_follow_through_truncation(tmp_path: Path) -> None:
     assert list(reading.lines_of(path, wait=wait)) == [b"old and long\n", b"new\n"]
 
 
-def test_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two looks there is a quarter of a second."""
-    slept: list[float] = []
-    monkeypatch.setattr("time.sleep", slept.append)
-    assert (reading.pause(), slept) == (True, [0.25])
-
-
 def append(path: Path, data: bytes) -> None:
     """Write bytes as they are."""
     with path.open("ab") as file:

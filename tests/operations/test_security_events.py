@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from security_logging.operations import reading
+from patient import healthy
 from written_log import START, event, write
 
 NEXT_DAY = START + timedelta(days=1)
@@ -133,21 +132,24 @@ def test_color(
 def test_follow_until_interrupted(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """--follow shows what comes and nothing of the past, and Ctrl-C is no error."""
 
-    def wait() -> bool:
+    def sleep(seconds: float) -> None:
         if log.stat().st_size > size:
             raise KeyboardInterrupt
         write(log, event(user="eve"))
-        return True
 
     size = log.stat().st_size
-    monkeypatch.setattr(reading, "pause", wait)
+    monkeypatch.setattr("time.sleep", sleep)
     output, _errors = run("--file", log, "--follow")
     assert ("user=eve" in output, "user=alice" in output) == (True, False)
 
 
 def test_follow_since(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --since the past comes first."""
-    monkeypatch.setattr(reading, "pause", lambda: False)
+
+    def sleep(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
     assert "user=alice" in run("--file", log, "--follow", "--since", "2026-08-01")[0]
 
 
@@ -168,11 +170,11 @@ def test_problem(arguments: list[str], problem: str) -> None:
         run(*arguments)
 
 
-def test_default_file(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --file it reads what LOGGING writes."""
-    find: Callable[[], object] = lambda: iter([log])  # noqa: E731 (one word of a test)
-    monkeypatch.setattr("security_logging.management.commands.security_events.readable_files", find)
-    assert "user=maren" in run()[0]
+    with healthy(tmp_path, monkeypatch) as patient:
+        write(patient.log, event("login", user="maren"))
+        assert "user=maren" in run()[0]
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
