@@ -15,8 +15,9 @@ from typing import Any
 from benchmarks.table import Table, spread
 from scripts.samples import sample
 from security_logging.events import ecs
-from security_logging.events import line as line_format
-from security_logging.events.event import MODES, SecurityEvent
+from security_logging.events.event import SecurityEvent
+from security_logging.events.line import render, render_message
+from security_logging.events.type_registry import MODES
 from security_logging.events.types import LOGIN_FAILED, PROBE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,11 +35,11 @@ datepattern = ^%%Y-%%m-%%dT%%H:%%M:%%S(?:\.\d+)?%%z
 """
 # How each logtype carries an event; the journal hands over the time beside it.
 LOG_TYPES: dict[str, Callable[[SecurityEvent], str | list[str]]] = {
-    "file": line_format.render,
-    "short": lambda event: f"Aug  1 14:00:00 web1 django-security[412]: {line_format.render_message(event)}",
-    "journal": lambda event: ["2026-08-01T12:00:00", f"web1 django-security[412]: {line_format.render_message(event)}"],
+    "file": render,
+    "short": lambda event: f"Aug  1 14:00:00 web1 django-security[412]: {render_message(event)}",
+    "journal": lambda event: ["2026-08-01T12:00:00", f"web1 django-security[412]: {render_message(event)}"],
     "docker": lambda event: json.dumps(
-        {"log": line_format.render(event) + "\n", "stream": "stderr", "time": "2026-08-01T12:00:00.123456789Z"},
+        {"log": render(event) + "\n", "stream": "stderr", "time": "2026-08-01T12:00:00.123456789Z"},
         separators=(",", ":"),
     ),
     "json": ecs.render_json,
@@ -70,7 +71,7 @@ def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "filter.d").mkdir()
         (Path(directory) / "filter.d" / "single.conf").write_text(SINGLE_FILTER)
-        lines = [line_format.render(sample(LOGIN_FAILED))] * LINES
+        lines = [render(sample(LOGIN_FAILED))] * LINES
         single = {"title": SINGLE, "name": "single", "directory": directory, "options": {}, "lines": lines}
         ours = [_ours(mode, logtype) for logtype in LOG_TYPES for mode in MODES]
         process = subprocess.run(

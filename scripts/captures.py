@@ -12,12 +12,12 @@ from logging.config import DictConfigurator
 from types import TracebackType
 
 from scripts.samples import sample
-from security_logging.events import event as events
+from security_logging.events import type_registry
 from security_logging.events.line import render_message
 from security_logging.formatters.security import ConsoleFormatter, ECSFormatter
 from security_logging.formatters.text import TEXT_FORMATS
 
-_MOMENT = events.get("login")
+_MOMENT = type_registry.get("login")
 _START = sample(_MOMENT).time
 _COLUMN, _ROW, _MARGIN = 8.43, 19, 14  # pixels
 _STYLES = {"2": "d", "32": "g", "33": "y", "31": "r", "1;31": "c", "1": "b"}
@@ -75,7 +75,7 @@ def _records() -> list[logging.LogRecord]:
 
 
 def _event(name: str, seconds: int, **fields: str | int) -> logging.LogRecord:
-    event = sample(events.get(name))
+    event = sample(type_registry.get(name))
     event = replace(event, time=_START + timedelta(seconds=seconds), fields={**event.fields, **fields})
     message = render_message(event)
     record = _record(seconds, event.type.level, f"security.{event.type.event_class}", message)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from security_logging.events import ecs
-from security_logging.events import line as line_format
-from security_logging.events.event import MODES, SecurityEvent, counted, event_types, get
+from security_logging.events.event import SecurityEvent
+from security_logging.events.line import IDENT, render, render_message
+from security_logging.events.type_registry import MODES, counted, event_types, get
 from security_logging.events.types import EventType
 
 TIME = datetime(2026, 8, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)
@@ -59,26 +60,24 @@ class LogType:
 
 
 def _syslog(event: SecurityEvent) -> str:
-    return f"Aug  1 14:00:00 web1 {line_format.IDENT}[{event.pid}]: {line_format.render_message(event)}"
+    return f"Aug  1 14:00:00 web1 {IDENT}[{event.pid}]: {render_message(event)}"
 
 
 def _rsyslog(event: SecurityEvent) -> str:
-    return (
-        f"2026-08-01T14:00:00.123456+02:00 web1 {line_format.IDENT}[{event.pid}]: {line_format.render_message(event)}"
-    )
+    return f"2026-08-01T14:00:00.123456+02:00 web1 {IDENT}[{event.pid}]: {render_message(event)}"
 
 
 def _journal(event: SecurityEvent) -> str:
-    return f"web1 {line_format.IDENT}[{event.pid}]: {line_format.render_message(event)}"
+    return f"web1 {IDENT}[{event.pid}]: {render_message(event)}"
 
 
 def _docker(event: SecurityEvent) -> str:
-    found = {"log": line_format.render(event) + "\n", "stream": "stderr", "time": "2026-08-01T12:00:00.123456789Z"}
+    found = {"log": render(event) + "\n", "stream": "stderr", "time": "2026-08-01T12:00:00.123456789Z"}
     return json.dumps(found, separators=(",", ":"))
 
 
 LOG_TYPES = (
-    LogType("file", line_format.render, "{}", LOCAL_TIME),
+    LogType("file", render, "{}", LOCAL_TIME),
     LogType("short", _syslog, "Aug  1 14:00:00 web1 other[1]: {}", LOCAL_TIME_OF_SYSLOG),
     LogType("short", _rsyslog, "2026-08-01T14:00:00.123456+02:00 web1 other[1]: {}", LOCAL_TIME),
     LogType("journal", _journal, "web1 other[1]: {}", None),  # the journal brings the time itself
@@ -88,7 +87,7 @@ LOG_TYPES = (
 )
 
 
-def render() -> str:
+def render_samples() -> str:
     """Return the whole sample file."""
     head = (
         "# Samples for filter.d/django-security.conf. Generated from the vocabulary (make generate): do not edit.\n"
@@ -158,7 +157,7 @@ def _not_counted(log_type: LogType, mode: str) -> Iterator[Sample]:
         yield Sample(log_type.write(elsewhere), "what did not happen at the admin is not counted in mode admin")
     yield Sample("search it " + line, "a line that begins with anything else is not ours")
     for words in ("", "search ", "search for "):
-        text = f"{words}{line_format.IDENT}[1]: {types[0].name} ip=198.51.100.1 net=198.51.100.1 surface={surface} "
+        text = f"{words}{IDENT}[1]: {types[0].name} ip=198.51.100.1 net=198.51.100.1 surface={surface} "
         yield Sample(log_type.foreign.format(text), "what another program prints into the same log is not ours")
     yield Sample(
         log_type.write(example).replace(f"{types[0].name}", "log", 1), "another logger's record is not counted"

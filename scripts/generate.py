@@ -27,7 +27,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/events.md": tables.events_page,
     "docs/images/console.svg": captures.console_svg,
     "docs/flows.md": flow_table.page,
-    "tests/real_fail2ban/logs/django-security": fail2ban_samples.render,
+    "tests/real_fail2ban/logs/django-security": fail2ban_samples.render_samples,
 }
 # Tables inside pages that are otherwise written by hand, between <!-- generated: NAME --> and <!-- end -->.
 TABLES: dict[str, Callable[[], str]] = {

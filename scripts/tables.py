@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from scripts.samples import sample
 from security_logging import conf
-from security_logging.events import line as line_format
-from security_logging.events.event import MODES, event_types
 from security_logging.events.fields import FIELDS, HEAD
+from security_logging.events.line import render
+from security_logging.events.type_registry import MODES, event_types
 from security_logging.events.types import EventType
 
 _INTRODUCTION = """\
@@ -116,7 +116,7 @@ def _section(event_type: EventType) -> str:
         ["OCSF class / activity", " / ".join(map(str, event_type.ocsf))],
         ["MITRE ATT&CK", event_type.attack or "none"],
     ]
-    line = line_format.render(sample(event_type))
+    line = render(sample(event_type))
     return f"## {event_type.name}\n\n{event_type.meaning}\n\n{table(['', ''], facts)}\n```\n{line}\n```\n"
 
 

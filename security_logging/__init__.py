@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from security_logging.events.event import SecurityEvent
-    from security_logging.events.event import register as register_event_type
+    from security_logging.events.type_registry import register as register_event_type
     from security_logging.events.types import EventType
     from security_logging.logger import log_event
     from security_logging.signals import security_event
@@ -20,7 +20,7 @@ _HOMES = {
     "EventType": ("security_logging.events.types", "EventType"),
     "SecurityEvent": ("security_logging.events.event", "SecurityEvent"),
     "log_event": ("security_logging.logger", "log_event"),
-    "register_event_type": ("security_logging.events.event", "register"),
+    "register_event_type": ("security_logging.events.type_registry", "register"),
     "security_event": ("security_logging.signals", "security_event"),
 }
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from django.utils.module_loading import import_string
 
-from security_logging.formatters.records import text_of
-from security_logging.internal.errors import attempt
+from security_logging.formatters.record_text import text_of
+from security_logging.internal.errors import guarded
 from security_logging.logging_config.streams import HEALTH_PATHS
 from security_logging.request.current import current_request
 from security_logging.request.identifier import request_id_of
@@ -63,8 +63,7 @@ class ContextFilter(logging.Filter):
         for name, value in known.items():
             record.__dict__.setdefault(name, value)
         if "request_id" not in record.__dict__:
-            request = current_request()
-            record.request_id = "" if request is None else attempt("request_id", lambda: request_id_of(request), "")
+            record.request_id = _current_id() or ""
         if "tenant" not in record.__dict__:
             record.tenant = self._current_tenant()
         return True
@@ -74,10 +73,11 @@ class ContextFilter(logging.Filter):
             return ""
         token = _asking_tenant.set(True)
         try:
-            return attempt("tenant", self._ask_tenant, "")
+            return self._ask_tenant() or ""
         finally:
             _asking_tenant.reset(token)
 
+    @guarded("tenant")
     def _ask_tenant(self) -> str:
         if isinstance(self._tenant, str):
             self._tenant = import_string(self._tenant)
@@ -89,6 +89,12 @@ class ContextFilter(logging.Filter):
                 return self._streams[logger_name]
             logger_name = logger_name.rpartition(".")[0]
         return self._streams.get("", "")
+
+
+@guarded("request_id")
+def _current_id() -> str | None:
+    request = current_request()
+    return None if request is None else request_id_of(request)
 
 
 class HealthCheckFilter(logging.Filter):

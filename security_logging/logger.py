@@ -1,4 +1,4 @@
-"""The one way into the security log: describe an occurrence, write it, and never be in the way."""
+"""`log_event`, the one way into the security log: it describes an occurrence, writes it and never raises."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import cast
 from django.http import HttpRequest
 
 from security_logging.conf import conf
-from security_logging.events import event as events
-from security_logging.events import line as line_format
-from security_logging.events.event import SecurityEvent
+from security_logging.events import type_registry
+from security_logging.events.event import SecurityEvent, new_event
 from security_logging.events.fields import FIELDS, normalise
+from security_logging.events.line import render_message
 from security_logging.events.types import EventType
-from security_logging.internal import process as lifecycle
-from security_logging.internal.errors import attempt, report, report_misuse
+from security_logging.internal import process
+from security_logging.internal.errors import guarded, report, report_misuse
 from security_logging.internal.flood import Flood
 from security_logging.request.current import current_request
 from security_logging.request.description import describe, given_address
@@ -43,12 +43,11 @@ def log_event(
     None when it is switched off in SECURITY_LOGGING_EVENTS, or when logging it failed: that is reported, never raised.
 
     `request` says who did it; without one the request that `SecurityLoggingMiddleware` is serving is taken. `fields`
-    are those that the event type declares; a value may be attacker-controlled, and None leaves the field out. A
-    callable is called here, so that an error in it costs one field and not the event. `ip` replaces the request's
-    address, for an event that another program reports.
+    are those that the event type declares; a value may be attacker-controlled, and None leaves the field out. `ip`
+    replaces the request's address, for an event that another program reports.
     """
     try:
-        kind = events.get(event_type) if isinstance(event_type, str) else event_type
+        kind = type_registry.get(event_type) if isinstance(event_type, str) else event_type
         served = _served(request)
         given = {"surface": surface, "reason": reason, **fields}
         if ip is not None:
@@ -60,7 +59,7 @@ def log_event(
             return None
         for due in flood_control.fold(event):
             _write(due, served if due is event else None)
-    except Exception:  # noqa: BLE001 (the one place that catches: nothing may raise into a login)
+    except Exception:  # noqa: BLE001 (as a guard does, without passing all arguments on once more)
         report("log_event")
         return None
     return event
@@ -68,9 +67,9 @@ def log_event(
 
 def connect() -> None:
     """Write what flood control has folded when the process ends, and let a forked process begin with nothing."""
-    atexit.register(write_folded)  # as late as here, so that what was made before us still takes the lines
-    lifecycle.before_exit(write_folded)
-    lifecycle.speak_at_sigterm()
+    atexit.register(write_folded)  # as late as here: the handlers that it writes to end after it
+    process.before_exit(write_folded)
+    process.speak_at_sigterm()
     if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(after_in_child=flood_control.forget)
 
@@ -78,11 +77,11 @@ def connect() -> None:
 def write_folded() -> None:
     """Write the lines with a count that wait for the end of their window; from now on none is kept back."""
     for event in flood_control.end():
-        attempt("flood", _write, None, event, None)
+        _write_folded(event)
 
 
 def is_wanted(event_type: EventType) -> bool:
-    """Tell whether the project wants events of the type: what it says of the event wins over what of its class."""
+    """Return whether SECURITY_LOGGING_EVENTS leaves the type on; an entry for the event wins over one for its class."""
     switches: object = conf.EVENTS
     if not switches or not isinstance(switches, Mapping):  # a wrong setting must not cost every event
         return True
@@ -90,16 +89,17 @@ def is_wanted(event_type: EventType) -> bool:
 
 
 def events_of(request: HttpRequest) -> list[SecurityEvent]:
-    """Return what happened in the request so far, also what is switched off: one attempt is to be one line."""
+    """Return the events of the request so far, also those that are switched off: one attempt is one line."""
     found: list[SecurityEvent] = getattr(request, "__dict__", {}).setdefault("_security_events", [])
     return found
 
 
+@guarded("request")
 def plain_request(request: object) -> HttpRequest | None:
     """
     Return Django's own request, also from inside the request of Django REST framework that wraps it.
 
-    None for what is no request, such as the context that a GraphQL library passes on in its place.
+    None for another object, such as the context that a GraphQL library passes on in its place.
     """
     if isinstance(request, HttpRequest):
         return request
@@ -109,26 +109,32 @@ def plain_request(request: object) -> HttpRequest | None:
 
 def _write(event: SecurityEvent, request: HttpRequest | None) -> None:
     logger = _logger(f"{conf.LOGGER_NAME}.{event.type.event_class}")
-    if logger.disabled:  # nobody's wish, which EVENTS tells: dictConfig does so to loggers that it does not name
+    if logger.disabled:  # dictConfig disables loggers that it does not name; SECURITY_LOGGING_EVENTS is the switch
         logger.disabled = False
         what = f'{logger.name} was disabled, and is enabled again: write "disable_existing_loggers": False into LOGGING'
         report_misuse(f"logger {logger.name}", what)
     if logger.isEnabledFor(event.type.level):
         # Made by hand: the search for the caller, which is always this line, takes as long as the line's rendering.
-        message = line_format.render_message(event)
+        message = render_message(event)
         record = logger.makeRecord(logger.name, event.type.level, __file__, 0, message, (), None)
         record.__dict__["security_event"] = event
         logger.handle(record)
     if security_event.receivers:
-        attempt("security_event", _tell, None, event, request)
+        _send(event, request)
 
 
-def _tell(event: SecurityEvent, request: HttpRequest | None) -> None:
+@guarded("flood")
+def _write_folded(event: SecurityEvent) -> None:
+    _write(event, None)
+
+
+@guarded("security_event")
+def _send(event: SecurityEvent, request: HttpRequest | None) -> None:
     security_event.send_robust(sender=event.type, event=event, request=request)
 
 
 def _served(request: object) -> HttpRequest | None:
-    plain = request if isinstance(request, HttpRequest) else attempt("request", plain_request, None, request)
+    plain = request if isinstance(request, HttpRequest) else plain_request(request)
     current = current_request()
     # A library may authenticate with a request that it has made up: no view serves it (django-oauth-toolkit).
     is_made_up = current is not None and getattr(plain, "resolver_match", None) is None
@@ -138,12 +144,16 @@ def _served(request: object) -> HttpRequest | None:
 def _event(event_type: EventType, described: dict[str, object]) -> SecurityEvent:
     """Return the event, without those fields that cannot be written: one wrong number must not cost the line."""
     try:
-        return events.new_event(event_type, described)
+        return new_event(event_type, described)
     except Exception:  # noqa: BLE001 (then without what fails)
         report("event")
-        return events.new_event(event_type, dict(filter(_is_writable, described.items())))
+        return new_event(event_type, {name: value for name, value in described.items() if _is_writable(name, value)})
 
 
-def _is_writable(item: tuple[str, object]) -> bool:
-    name, value = item
-    return attempt(f"field {name}", normalise, None, FIELDS[name], value) is not None
+def _is_writable(name: str, value: object) -> bool:
+    try:
+        normalise(FIELDS[name], value)
+    except Exception:  # noqa: BLE001 (whatever the value is, it costs its own field only)
+        report(f"field {name}")
+        return False
+    return True

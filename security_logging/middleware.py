@@ -1,4 +1,4 @@
-"""The middleware: it makes the request known to code that does not pass it on, and logs what nobody signals."""
+"""The middleware: it keeps the request for code that does not pass it on, and logs what no signal says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from security_logging.conf import conf
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.request import current
 from security_logging.request.identifier import request_id_of
 from security_logging.watchers import django_loggers
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 class SecurityLoggingMiddleware:
     """
-    Keep the request at hand while it is served, and look at the answers that tell of an attempt.
+    Keep the request while it is served, and log the attempts that only its response shows.
 
     Place it first, so that whatever authenticates sees the request. It is sync or async as the chain around it is,
     and adds no thread hop to either, and no query.
@@ -34,7 +34,7 @@ class SecurityLoggingMiddleware:
     async_capable = True
 
     def __init__(self, get_response: Callable[[HttpRequest], Answer]) -> None:
-        """Take the rest of the chain and become of its kind."""
+        """Take the rest of the chain; the middleware is sync or async as that is."""
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
         self.id_header = conf.REQUEST_ID_RESPONSE_HEADER  # once, like MIDDLEWARE: each page would pay for it
@@ -65,16 +65,18 @@ class SecurityLoggingMiddleware:
             current.leave(entered)
 
     def _finish(self, request: HttpRequest, response: HttpResponseBase) -> None:
-        attempt("middleware", _look_at, None, request, response)
+        _look_at(request, response)
         if self.forwarding.key in request.META:
-            attempt("forwarding", self.forwarding.look_at, None, request)
+            self.forwarding.look_at(request)
         if self.id_header is not None:
-            attempt("request_id", self._name, None, request, response)
+            self._add_id(request, response)
 
-    def _name(self, request: HttpRequest, response: HttpResponseBase) -> None:
+    @guarded("request_id")
+    def _add_id(self, request: HttpRequest, response: HttpResponseBase) -> None:
         response.headers[str(self.id_header)] = request_id_of(request)
 
 
+@guarded("middleware")
 def _look_at(request: HttpRequest, response: HttpResponseBase) -> None:
     if may_be_unsignalled(request, response):
         log_unsignalled(request, response)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from security_logging.events import line as line_format
 from security_logging.events.event import SecurityEvent
+from security_logging.events.line import render
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -39,7 +39,7 @@ def under(name: str, heading: str, language: str) -> str:
 
 def shown(events: list[SecurityEvent]) -> str:
     """Return the lines of the events as a page shows them: with the same time, keys and identifiers everywhere."""
-    return "".join(f"{_settled(line_format.render(event))}\n" for event in events)
+    return "".join(f"{_settled(render(event))}\n" for event in events)
 
 
 def _settled(line: str) -> str:

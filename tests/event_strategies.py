@@ -6,8 +6,9 @@ from datetime import datetime, timezone
 
 from hypothesis import strategies as st
 
-from security_logging.events.event import SecurityEvent, event_types
+from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import FIELDS, Field, Kind
+from security_logging.events.type_registry import event_types
 from security_logging.events.types import EventType
 
 _FORGED = (

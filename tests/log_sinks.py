@@ -14,8 +14,8 @@ from pathlib import Path
 import native_journal
 import rfc5424
 from cloudwatch.fault_endpoint import FaultEndpoint
-from security_logging.events import line as line_format
 from security_logging.events.ecs import parse_json
+from security_logging.events.line import parse
 
 Found = Counter[tuple[str, str]]  # stream and mark
 MARK = re.compile(r"user-\d+|order-\d+|Not Found: /missing-\d+|GET /speak/\d+|GET /healthz")
@@ -102,7 +102,7 @@ class Sinks:
             text = path.read_text("ascii" if path.stem == "security" else "utf-8")
             for line in text.splitlines():
                 if path.stem == "security":
-                    line_format.parse(line)
+                    parse(line)
                 else:
                     assert VERBOSE.fullmatch(line), line
             found += _found(path.stem, text)

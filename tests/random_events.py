@@ -8,8 +8,9 @@ import random
 from datetime import datetime, timezone
 
 from hostile_text import VICTIM, hostile_text
-from security_logging.events.event import MODES, SecurityEvent, counted, event_types
+from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import FIELDS, Kind
+from security_logging.events.type_registry import MODES, counted, event_types
 
 TIME = datetime(2026, 8, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)
 

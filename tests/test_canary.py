@@ -16,7 +16,6 @@ from rest_framework.authtoken.models import Token
 from canary import BASIC, COOKIES, HEADERS, NEW_PASSWORD, PASSWORD, QUERY, TOKEN, every_sink, leaks
 from security_logging import logger, middleware
 from security_logging.addresses import client_ip
-from security_logging.events import event as events
 from security_logging.events.event import SecurityEvent
 from security_logging.internal import errors
 from security_logging.request import path as request_path
@@ -186,7 +185,7 @@ def fail(*arguments: object, **keywords: object) -> None:
         (client_ip, "resolve"),
         (surface, "match_of"),
         (request_path, "match_of"),
-        (events, "new_event"),
+        (logger, "new_event"),
         (user_names, "protected"),
         (logins, "typed_name"),
         (User, "get_username"),

@@ -24,7 +24,7 @@ from security_logging.events.types import BANNED, HEARTBEAT, LOGIN, LOGIN_FAILED
 from security_logging.formatters.security import event_of
 from security_logging.internal import errors as our_reports
 from security_logging.internal import process as lifecycle
-from security_logging.internal.errors import attempt, report
+from security_logging.internal.errors import guarded, report
 from security_logging.logger import events_of, log_event, plain_request
 from security_logging.middleware import SecurityLoggingMiddleware
 from security_logging.request import surface
@@ -254,19 +254,14 @@ def test_none_leaves_a_field_out(request_: HttpRequest) -> None:
     assert ("user" in fields, fields["path"]) == (False, "/admin/login/")
 
 
-def test_callable() -> None:
-    """A value may be a function that is called for it."""
-    assert _logged(LOGIN_FAILED, user=lambda: "alice")["user"] == "alice"
-
-
 def _fail(*arguments: object) -> Any:
     raise RuntimeError(SECRET)
 
 
-def test_callable_that_raises(reports: list[logging.LogRecord]) -> None:
-    """An error in it costs the field, not the event, and is reported."""
-    assert "user" not in _logged(LOGIN_FAILED, user=_fail)
-    assert [record.getMessage() for record in reports] == ["user failed, 1 times in this process"]
+def test_callable(reports: list[logging.LogRecord]) -> None:
+    """A value is written as it is: a function is not called."""
+    _logged(LOGIN_FAILED, user=_fail)
+    assert reports == []
 
 
 def test_undeclared_field(reports: list[logging.LogRecord]) -> None:
@@ -385,16 +380,17 @@ def test_report_that_raises(reports: list[logging.LogRecord]) -> None:
 def test_end_of_the_process(error: type[BaseException]) -> None:
     """What ends the process, or the worker's request for want of time, is not held up."""
 
-    def end() -> str:
-        raise error
+    class Ending:
+        def __str__(self) -> str:
+            raise error
 
     with pytest.raises(error):
-        log_event(LOGIN_FAILED, user=end)
+        log_event(LOGIN_FAILED, user=Ending())
 
 
 def test_report(reports: list[logging.LogRecord]) -> None:
     """A failure is reported with where it happened and of which kind it was, but not with what it said."""
-    attempt("somewhere", _fail, None)
+    guarded("somewhere")(_fail)()
     (record,) = reports
     text = logging.Formatter().format(record)
     assert text.startswith("somewhere failed, 1 times in this process\nTraceback")
@@ -407,13 +403,13 @@ def _fail_with(password: str) -> None:
 
 def test_report_without_local_variables(reports: list[logging.LogRecord]) -> None:
     """Who adds the local variables to a report, as error mails and Sentry do, finds no password among them."""
-    attempt("somewhere", _fail_with, None, "hunter2")
+    guarded("somewhere")(_fail_with)("hunter2")
     assert reports[0].exc_info is not None
     trace, found = reports[0].exc_info[2], []
     while trace is not None:
         found.append((trace.tb_frame.f_code.co_name, dict(trace.tb_frame.f_locals)))
         trace = trace.tb_next
-    assert found[-1] == ("_fail_with", {})
+    assert found == [("_fail_with", {})]
 
 
 def test_reports_once_a_minute(reports: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,8 +418,8 @@ def test_reports_once_a_minute(reports: list[logging.LogRecord], monkeypatch: py
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for seconds in (0, 30, 29, 1):
         now += seconds
-        attempt("somewhere", _fail, None)
-    attempt("elsewhere", _fail, None)
+        guarded("somewhere")(_fail)()
+    guarded("elsewhere")(_fail)()
     assert [record.getMessage() for record in reports] == [
         "somewhere failed, 1 times in this process",
         "somewhere failed, 4 times in this process",
@@ -437,9 +433,26 @@ def test_report_outside_of_an_error(reports: list[logging.LogRecord]) -> None:
     assert reports[0].exc_info is None
 
 
-def test_attempt() -> None:
-    """What works is returned; what raises is replaced."""
-    assert (attempt("x", len, 0, "four"), attempt("x", _fail, 7)) == (4, 7)
+def test_guarded() -> None:
+    """A guarded function returns what it returns, and None when it raises."""
+    assert (guarded("x")(len)("four"), guarded("x")(_fail)()) == (4, None)
+
+
+def test_guarded_function_keeps_its_name() -> None:
+    """A guarded function has the name and the docstring of the function inside."""
+    assert (log_event.__name__, (log_event.__doc__ or "").split()[0]) == ("log_event", "Log")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_guard_lets_the_process_end(error: type[BaseException]) -> None:
+    """What ends the process, or the worker's request for want of time, passes a guard."""
+
+    @guarded("x")
+    def end() -> None:
+        raise error
+
+    with pytest.raises(error):
+        end()
 
 
 @pytest.mark.parametrize("events", [None, [], "off", {"login_failed": True}, {"probe.*": False}, {"auth.*": True}])
@@ -460,7 +473,7 @@ def test_event_that_is_switched_off(
 
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody listens to the signal, it is not sent."""
-    monkeypatch.setattr(logger, "_tell", _fail)
+    monkeypatch.setattr(logger, "_send", _fail)
     assert isinstance(log_event(LOGIN_FAILED), SecurityEvent)
 
 

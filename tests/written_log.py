@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from security_logging.events import ecs
-from security_logging.events import event as events
-from security_logging.events import line as line_format
+from security_logging.events import ecs, type_registry
 from security_logging.events.event import SecurityEvent
+from security_logging.events.line import render
 
 START = datetime(2026, 8, 1, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -18,13 +17,13 @@ def event(name: str = "login_failed", time: datetime = START, **fields: str | in
     if "ip" in fields:
         fields.setdefault("net", fields["ip"])
     return SecurityEvent(
-        events.get(name), time, 412, f"{hash((name, time, *fields.items())) & (1 << 96) - 1:024x}", fields
+        type_registry.get(name), time, 412, f"{hash((name, time, *fields.items())) & (1 << 96) - 1:024x}", fields
     )
 
 
 def write(path: Path, *written: SecurityEvent | str, form: str = "line") -> Path:
     """Append events, and lines as they are, to a log."""
-    render = line_format.render if form == "line" else ecs.render_json
+    written_as = render if form == "line" else ecs.render_json
     with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{item if isinstance(item, str) else render(item)}\n" for item in written)
+        file.writelines(f"{item if isinstance(item, str) else written_as(item)}\n" for item in written)
     return path

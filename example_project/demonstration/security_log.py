@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from security_logging.events import line as line_format
 from security_logging.events.event import SecurityEvent
+from security_logging.events.line import parse
 
 FOREIGN_MARK = "]: log level="  # a record of another logger: one safe line, no security event
 
@@ -38,7 +38,7 @@ class SecurityLog:
     def _parse(self, line: bytes) -> list[SecurityEvent]:
         text = line.decode("ascii", "backslashreplace")
         try:
-            return [line_format.parse(text)]
+            return [parse(text)]
         except ValueError:
             if FOREIGN_MARK not in text:
                 self.strange.append(text)

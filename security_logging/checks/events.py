@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from security_logging.checks.problem import Problem, error, warning
 from security_logging.conf import Settings, conf
-from security_logging.events.event import EVENT_CLASSES, event_types
+from security_logging.events.type_registry import EVENT_CLASSES, event_types
 
 _EXAMPLE = 'Write e.g. {"logout": False, "account.*": False}.'
 _NAME = Settings.EVENTS.name

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from security_logging.cloudwatch.batches import LogEvent
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 
 PATTERN = "spool-*.jsonl"
 _CHUNK_BYTES = 1024 * 1024
@@ -151,7 +151,7 @@ def used_bytes(directory: Path) -> int:
 def orphans(directory: Path) -> Iterator[SpoolFile]:
     """Yield the spool files of processes that are gone, oldest name first, each locked; one that fails is reported."""
     for path in sorted(directory.glob(PATTERN)):
-        found = attempt("cloudwatch spool", SpoolFile.adopt, None, path)
+        found = guarded("cloudwatch spool")(SpoolFile.adopt)(path)
         if found is not None:
             yield found
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from security_logging.events import event as events
+from security_logging.events import type_registry
 from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import FIELDS, HEAD, UNKNOWN, Value
 
@@ -64,7 +64,7 @@ def dumps(value: Mapping[str, object]) -> str:
 
 
 def _read(found: Any) -> SecurityEvent:
-    event_type = events.get(found["event"]["action"])
+    event_type = type_registry.get(found["event"]["action"])
     return SecurityEvent(
         type=event_type,
         time=datetime.fromisoformat(found["@timestamp"].replace("Z", "+00:00")),

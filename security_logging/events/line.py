@@ -6,9 +6,10 @@ import json
 import re
 from datetime import datetime
 
-from security_logging.events import event as events
-from security_logging.events.event import LINE_LIMIT, SecurityEvent
+from security_logging.events import type_registry
+from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import FIELDS, HEAD, Value, escape
+from security_logging.events.type_registry import LINE_LIMIT
 from security_logging.events.types import EventType
 
 IDENT = "django-security"
@@ -83,7 +84,7 @@ def parse(line: str) -> SecurityEvent:
 
 def _event_type(name: str) -> EventType:
     try:
-        return events.get(name)
+        return type_registry.get(name)
     except KeyError:
         raise ValueError(f"unknown event type: {name!r}") from None
 

@@ -8,18 +8,19 @@ from pathlib import Path
 
 from security_logging.addresses.parsing import parse_address
 from security_logging.events import ecs
-from security_logging.events import line as line_format
-from security_logging.events.event import MODES, SecurityEvent, counted
+from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import UNKNOWN
+from security_logging.events.line import IDENT, parse
+from security_logging.events.type_registry import MODES, counted
 
 # As much of a line as the filter needs in mode normal; its DEV NOTES say why.
-_REMAINS = re.compile(rf"\S+ {line_format.IDENT}\[\d+\]: ([a-z0-9_]+) ip=([0-9a-f.:]+) ")
+_REMAINS = re.compile(rf"\S+ {IDENT}\[\d+\]: ([a-z0-9_]+) ip=([0-9a-f.:]+) ")
 
 
 def explain(line: str) -> list[str]:
     """Return some sentences about a line of the log, in text or JSON; never raises, whatever the line is."""
     try:
-        event = ecs.parse_json(line) if line.lstrip().startswith("{") else line_format.parse(line)
+        event = ecs.parse_json(line) if line.lstrip().startswith("{") else parse(line)
     except ValueError as error:
         return _explain_remains(line) or [f"Not counted: {error}."]
     said = [f"{event.type.name}: {event.type.meaning}"]

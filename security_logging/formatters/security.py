@@ -7,11 +7,12 @@ import os
 import sys
 
 from security_logging.events import ecs
-from security_logging.events import line as line_format
-from security_logging.events.event import FOREIGN, SecurityEvent
+from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import UNKNOWN, clip, escape
-from security_logging.formatters import context
-from security_logging.formatters.records import message_of, time_of, traceback_of, visible
+from security_logging.events.line import prefix, render_message
+from security_logging.events.type_registry import FOREIGN
+from security_logging.formatters import record_attributes
+from security_logging.formatters.record_text import message_of, time_of, traceback_of, visible
 
 _MESSAGE_ROOM = 900  # bytes of another logger's message in a line; line and traceback stay below 2 KB together
 _TRACEBACK_ROOM = 800  # bytes; the end of a traceback says most
@@ -35,11 +36,11 @@ class SecurityLineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of printable ASCII."""
         event = event_of(record)
-        message = _foreign_message(record) if event is None else line_format.render_message(event)
+        message = _foreign_message(record) if event is None else render_message(event)
         if self.bare:
             return message
         time, pid = (time_of(record), record.process or 0) if event is None else (event.time, event.pid)
-        return line_format.prefix(time, pid) + message
+        return prefix(time, pid) + message
 
 
 class ECSFormatter(logging.Formatter):
@@ -63,8 +64,8 @@ class ECSFormatter(logging.Formatter):
         log = {"level": _kept(record.levelname, 32).lower(), "logger": _kept(record.name, 128)}
         event = event_of(record)
         if event is not None:
-            return ecs.dumps(context.add_to({**ecs.document(event), "log": log, **self.common}, record))
-        return ecs.dumps(context.add_to({**_foreign_document(record, log), **self.common}, record))
+            return ecs.dumps(record_attributes.add_to({**ecs.document(event), "log": log, **self.common}, record))
+        return ecs.dumps(record_attributes.add_to({**_foreign_document(record, log), **self.common}, record))
 
 
 class ConsoleFormatter(logging.Formatter):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
-from security_logging.formatters import context as record_context
-from security_logging.formatters.records import message_of, text_of, time_of, traceback_of, visible
+from security_logging.formatters import record_attributes
+from security_logging.formatters.record_text import message_of, text_of, time_of, traceback_of, visible
 
 MARGIN = "    | "  # before each line of a traceback, so that none can pass for a line of the log
 _UNKNOWN = "-"
-_DEFAULTS = dict.fromkeys((*record_context.CONSTANT, *record_context.CURRENT), _UNKNOWN)
+_DEFAULTS = dict.fromkeys((*record_attributes.CONSTANT, *record_attributes.CURRENT), _UNKNOWN)
 
 
 class TextFormatter(logging.Formatter):
@@ -37,7 +37,7 @@ class TextFormatter(logging.Formatter):
         described = logging.makeLogRecord(record.__dict__)  # a formatter never changes the record
         described.message = message_of(record)
         described.asctime = time_of(record).isoformat(timespec="milliseconds")
-        described.context = record_context.words(record)
+        described.context = record_attributes.words(record)
         return self.formatMessage(described)
 
 

@@ -6,8 +6,8 @@ import logging
 
 from security_logging.events.fields import UNKNOWN
 from security_logging.events.line import IDENT
-from security_logging.formatters import context as record_context
-from security_logging.formatters.records import visible
+from security_logging.formatters import record_attributes
+from security_logging.formatters.record_text import visible
 from security_logging.formatters.security import SecurityLineFormatter, event_of
 from security_logging.formatters.text import TextFormatter
 from security_logging.handlers.datagrams import Datagrams
@@ -65,7 +65,7 @@ class JournaldHandler(SenderHandler):
             named = {"event_action": event.type.name, "event_class": event.type.event_class, "event_id": event.id}
             known = {name: value for name, value in event.fields.items() if value != UNKNOWN}
             fields |= {f"DJANGO_{name.upper()}": visible(str(value)) for name, value in {**known, **named}.items()}
-        context = record_context.values(record, {**record_context.CONSTANT, **record_context.CURRENT})
+        context = record_attributes.values(record, {**record_attributes.CONSTANT, **record_attributes.CURRENT})
         return {**{f"DJANGO_{name.upper()}": str(value) for name, value in context.items()}, **fields}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from security_logging.formatters.records import message_of, visible
+from security_logging.formatters.record_text import message_of, visible
 from security_logging.handlers.last_resort import LastResort
 from security_logging.internal.patience import PATIENCE
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from security_logging.conf import conf
-from security_logging.events.event import EVENT_CLASSES
+from security_logging.events.type_registry import EVENT_CLASSES
 from security_logging.formatters.security import ConsoleFormatter, ECSFormatter, SecurityLineFormatter
 
 LINE, JSON, CONSOLE, OTHER = "line", "json", "console", "other"

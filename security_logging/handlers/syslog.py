@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from security_logging.events.fields import UNKNOWN
 from security_logging.events.line import IDENT
-from security_logging.formatters import context
-from security_logging.formatters.records import time_of, visible
+from security_logging.formatters import record_attributes
+from security_logging.formatters.record_text import time_of, visible
 from security_logging.formatters.security import SecurityLineFormatter, event_of
 from security_logging.handlers.datagrams import Datagrams
 from security_logging.handlers.senders import Sender, SenderHandler
@@ -105,7 +105,7 @@ class SyslogFormatter(logging.Formatter):
         if event is not None:
             known = {"event": event.type.name, "class": event.type.event_class, "id": event.id}
             known |= {name: event.fields[name] for name in _HEAD if event.fields[name] != UNKNOWN}
-        known |= context.values(record, {**context.CONSTANT, **context.CURRENT})
+        known |= record_attributes.values(record, {**record_attributes.CONSTANT, **record_attributes.CURRENT})
         if not known:
             return "-"
         words = " ".join(f'{name}="{_parameter(value)}"' for name, value in known.items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import signals
@@ -20,16 +19,17 @@ from security_logging.events.types import (
     TOKEN_FAILED,
     EventType,
 )
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
-from security_logging.request import views as account_views
-from security_logging.request.user import actor, key_of, name_of
-from security_logging.request.view_classes import is_of, view_class_of
-from security_logging.request.views import AccountView
-from security_logging.watchers import answers, refusals
+from security_logging.request.user import actor, key_of, name_of, target
+from security_logging.request.views import AccountView, add_account_views, is_of, view_class_of
+from security_logging.watchers import refusals
+from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused, log_refused_token, log_untried
 from security_logging.watchers.logins import typed_name
 from security_logging.watchers.passwords import WRONG_OLD_PASSWORD
 from security_logging.watchers.prior_failures import log_failure
+from security_logging.watchers.responses import add_reader
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -84,30 +84,33 @@ def connect() -> None:
         signal.connect(on_password_changed, weak=False, dispatch_uid="security_logging.password_changed")
     signals.password_reset.connect(on_password_reset, weak=False, dispatch_uid="security_logging.password_reset")
     kinds = {"LoginView": AccountView.LOGIN, "PasswordResetView": AccountView.RESET_REQUEST}
-    account_views.add("allauth.account.views", kinds)
+    add_account_views("allauth.account.views", kinds)
     refusals.add_question("allauth.headless.base.views", "APIView")
-    answers.add(read_answer)
+    add_reader(read_answer)
 
 
+@guarded("allauth")
 def on_login_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
     """Log a wrong code in place of a password; whoever asked for one need not exist."""
-    log_failure(LOGIN_FAILED, request, reason=BAD_CODE, user=_name(user))
+    log_failure(LOGIN_FAILED, request, reason=BAD_CODE, user=name_of(user))
 
 
+@guarded("allauth")
 def on_reset_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
     """Log a wrong code for a new password: who guesses it takes over the account."""
-    log_failure(LOGIN_FAILED, request, reason=BAD_RESET_CODE, user=_name(user))
+    log_failure(LOGIN_FAILED, request, reason=BAD_RESET_CODE, user=name_of(user))
 
 
+@guarded("allauth")
 def on_password_changed(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
     """Log that users changed their own password, or set their first."""
-    whom: dict[str, Any] = {"target": partial(name_of, user), "target_id": partial(key_of, user)}
-    log_event(PASSWORD_CHANGED, request, **actor(request), **whom)
+    log_event(PASSWORD_CHANGED, request, **actor(request), **target(user))
 
 
+@guarded("allauth")
 def on_password_reset(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
     """Log that a password was set through a link or a code."""
-    log_event(PASSWORD_RESET_COMPLETED, request, user=partial(name_of, user), user_id=partial(key_of, user))
+    log_event(PASSWORD_RESET_COMPLETED, request, user=name_of(user), user_id=key_of(user))
 
 
 def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
@@ -124,7 +127,7 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase, reason: str) -> None:
-    who: dict[str, Any] = actor(request)
+    who = actor(request)
     status = response.status_code
     if event_type is LOGIN_FAILED and reason != BAD_CODE:
         log_untried(request, reason, status, _typed(request))
@@ -134,14 +137,13 @@ def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase
     elif event_type is PASSWORD_CHANGE_FAILED:
         log_event(event_type, request, reason=reason, **who, target=who.get("user"), target_id=who.get("user_id"))
     else:
-        user = who.get("user") or _name(_pending(response))
+        user = who.get("user") or name_of(_pending(response))
         log_failure(event_type, request, reason=reason, status=status, user=user)
 
 
 def _pending(response: HttpResponseBase) -> Any | None:
     """Return the user whose password was right and whose second factor is missing."""
-    form = (getattr(response, "context_data", None) or {}).get("form")
-    return getattr(form, "user", None)
+    return getattr(form_in(response), "user", None)
 
 
 def _event_type_of(view_class: Any) -> EventType | None:
@@ -151,17 +153,14 @@ def _event_type_of(view_class: Any) -> EventType | None:
     return next(found, None)
 
 
-def _reason(codes: set[str]) -> str:
+def _reason(codes: set[str | None]) -> str:
     return next((reason for code, reason in _REASONS.items() if code in codes), REJECTED_BY_FORM)
 
 
-def _error_codes(response: HttpResponseBase) -> set[str]:
+def _error_codes(response: HttpResponseBase) -> set[str | None]:
     """Return the codes of the errors that the answer shows, on a page or in JSON; of an ordinary answer none."""
-    context = getattr(response, "context_data", None) or {}
-    if context:
-        forms = [context.get(name) for name in ("form", "webauthn_form")]
-        errors = [form._errors for form in forms if form is not None and form._errors]  # noqa: SLF001 (asks nothing)
-        return {str(error.code) for found in errors for listed in found.as_data().values() for error in listed}
+    if getattr(response, "context_data", None):
+        return error_codes(form_in(response)) | error_codes(form_in(response, "webauthn_form"))
     if response.status_code != 400:
         return {"incorrect_code"} if _is_back_to_start(response) else set()
     try:
@@ -176,6 +175,7 @@ def _is_back_to_start(response: HttpResponseBase) -> bool:
     return response.status_code == 302 and response.headers.get("Location") == reverse("account_login")
 
 
+@guarded("user")
 def _typed(request: HttpRequest) -> str | None:
     """Return the user name in the form or in the JSON that was sent, attacker-controlled."""
     if request.content_type != "application/json":
@@ -185,7 +185,3 @@ def _typed(request: HttpRequest) -> str | None:
     except ValueError:
         return None
     return typed_name(sent) if isinstance(sent, Mapping) else None
-
-
-def _name(user: Any) -> object:
-    return None if user is None else partial(name_of, user)

@@ -1,16 +1,16 @@
-"""django-axes: who is locked out, and which attempts it refused without looking at the credentials."""
+"""django-axes: lock-outs, and the attempts that it refused without a look at the credentials."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from axes.handlers.proxy import AxesProxyHandler
 from axes.signals import user_locked_out
 
 from security_logging.events.types import LOGIN_LOCKED
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
 from security_logging.watchers.logins import is_marked_locked, mark_locked
 
@@ -33,23 +33,24 @@ def connect() -> None:
         proxy.is_allowed = classmethod(_watched(proxy.is_allowed.__func__))
 
 
+@guarded("axes")
 def on_user_locked_out(
     sender: object, request: HttpRequest | None = None, username: str | None = None, **kwargs: object
 ) -> None:
     """
-    Log the lock once; axes tells it again with each attempt that it refuses.
+    Log the lock once; axes sends the signal again with each attempt that it refuses.
 
     The attempt that reached the limit was checked and failed for its credentials; those after it were not checked.
     """
-    if not attempt("axes", partial(is_marked_locked, request), False):
+    if not is_marked_locked(request):
         log_event(LOGIN_LOCKED, request, reason=TOO_MANY_FAILURES, user=username)
 
 
 def _watched(is_allowed: Callable[..., bool]) -> Callable[..., bool]:
     @wraps(is_allowed)
-    def is_allowed_and_tell(proxy: object, request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
+    def is_allowed_and_marked(proxy: object, request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
         answer = is_allowed(proxy, request, *args, **kwargs)
-        attempt("axes", partial(mark_locked, request, is_locked=not answer), None)
+        mark_locked(request, is_locked=not answer)
         return answer
 
-    return is_allowed_and_tell
+    return is_allowed_and_marked

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import lru_cache
+from pathlib import Path
 
 import django
 from celery import current_task, signals  # type: ignore[import-untyped]  # it has none
 from django.apps import apps
 
 from security_logging import log_filters
-from security_logging.integrations import memory
 from security_logging.watchers import startup
 
 _UID = "security_logging.integrations.celery"
+_KIB_PER_MIB = 1024
 WORKER, BEAT = "celery_worker", "celery_beat"  # what has started
 
 
@@ -39,6 +41,24 @@ def task_context() -> dict[str, str | int]:
     return known
 
 
+def read_memory(proc: Path = Path("/proc")) -> dict[str, int]:
+    """
+    Return the resident memory of this process, the available memory and the used swap of the machine, in MiB.
+
+    {} where there is no such /proc: on macOS and Windows, and where a sandbox hides it.
+    """
+    try:
+        pages = int((proc / "self" / "statm").read_text("ascii").split()[1])
+        machine = _kibibytes((proc / "meminfo").read_text("ascii"))
+        return {
+            "memory_mb": pages * os.sysconf("SC_PAGE_SIZE") // _KIB_PER_MIB**2,
+            "available_mb": machine["MemAvailable"] // _KIB_PER_MIB,
+            "swap_mb": (machine["SwapTotal"] - machine["SwapFree"]) // _KIB_PER_MIB,
+        }
+    except (OSError, ValueError, IndexError, KeyError):
+        return {}
+
+
 def _on_worker(**kwargs: object) -> None:
     startup.log_started(WORKER)
 
@@ -57,4 +77,9 @@ def _set_up(**kwargs: object) -> None:
 
 @lru_cache(maxsize=1)
 def _memory(second: int) -> dict[str, int]:
-    return memory.read()
+    return read_memory()
+
+
+def _kibibytes(text: str) -> dict[str, int]:
+    pairs = (line.split(":") for line in text.splitlines())
+    return {name: int(value.split()[0]) for name, value in pairs}

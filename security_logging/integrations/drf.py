@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
@@ -13,11 +12,10 @@ from rest_framework.settings import DEFAULTS, api_settings, perform_import
 
 from security_logging.events.types import CSRF_FAILED, LOGIN, LOGIN_FAILED, PERMISSION_DENIED, RATE_LIMITED
 from security_logging.integrations import simplejwt
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event, plain_request
 from security_logging.request.user import actor_name
-from security_logging.request.view_classes import is_of, view_class_of
-from security_logging.watchers import answers
+from security_logging.request.views import is_of, view_class_of
 from security_logging.watchers.login_forms import (
     EMPTY,
     INACTIVE,
@@ -29,6 +27,7 @@ from security_logging.watchers.login_forms import (
 from security_logging.watchers.logins import typed_name
 from security_logging.watchers.prior_failures import log_failure
 from security_logging.watchers.refusals import NO_PERMISSION, TOO_MANY_REQUESTS
+from security_logging.watchers.responses import add_reader
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -46,16 +45,16 @@ def connect() -> None:
     """
     See each exception before the project's EXCEPTION_HANDLER does, which stays what REST_FRAMEWORK says.
 
-    A view with a `get_exception_handler` of its own is not seen; of its 401, 403 and 429 Django's records tell.
+    A view with a `get_exception_handler` of its own is not seen; Django's records have its 401, 403 and 429.
     """
     getattr(api_settings, "_cached_attrs", set()).discard(_HANDLER)  # or a reload of the settings would take it away
     setattr(api_settings, _HANDLER, observe)
-    answers.add(read_answer)
+    add_reader(read_answer)
 
 
 def observe(error: Exception, context: dict[str, Any]) -> object:
     """Log what the exception means, and return what the project's handler makes of it."""
-    attempt("drf", partial(_log, error, context), None)
+    _log(error, context)
     defaults: Mapping[str, Any] = DEFAULTS
     handler: Any = perform_import(api_settings.user_settings.get(_HANDLER, defaults[_HANDLER]), _HANDLER)
     return handler(error, context)
@@ -66,7 +65,7 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
     if response.status_code != 200 or not obtains_token(view_class_of(request.resolver_match)):
         return False
     served = getattr(response, "renderer_context", {}).get("request")
-    log_event(LOGIN, request, reason=TOKEN, status=response.status_code, user=partial(_typed, served))
+    log_event(LOGIN, request, reason=TOKEN, status=response.status_code, user=_typed(served))
     return True
 
 
@@ -76,6 +75,7 @@ def obtains_token(view_class: Any) -> bool:
     return is_own or simplejwt.obtains_token(view_class)
 
 
+@guarded("drf")
 def _log(error: Exception, context: dict[str, Any]) -> None:
     request = plain_request(context["request"])
     if request is None or is_refused(request):
@@ -83,7 +83,7 @@ def _log(error: Exception, context: dict[str, Any]) -> None:
     status = getattr(error, "status_code", None)
     if isinstance(error, exceptions.AuthenticationFailed):
         if obtains_token(type(context["view"])):  # the password was right, or a signal would have told
-            user = partial(_typed, context["request"])
+            user = _typed(context["request"])
             log_failure(LOGIN_FAILED, request, reason=INACTIVE, status=status, user=user)
         else:
             _log_authentication(error, request, status)
@@ -130,6 +130,7 @@ def _is_about_an_inactive_user(error: exceptions.APIException) -> bool:
     return str(error.detail) == gettext("User inactive or deleted.")
 
 
+@guarded("user")
 def _typed(request: Any) -> str | None:
     """Return the user name in what was sent, attacker-controlled, as the view has parsed it."""
     return typed_name(request.data) if isinstance(request.data, Mapping) else None

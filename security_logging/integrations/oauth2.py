@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from security_logging.request.view_classes import is_of, view_class_of
-from security_logging.watchers import answers
+from security_logging.request.views import is_of, view_class_of
 from security_logging.watchers.login_forms import is_refused, log_refused_token
+from security_logging.watchers.responses import add_reader
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -19,7 +19,7 @@ _GUESSES = ("invalid_client", "invalid_grant")
 
 def connect() -> None:
     """Read the answers of the token endpoint."""
-    answers.add(read_answer)
+    add_reader(read_answer)
 
 
 def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django_otp.forms import OTPAuthenticationFormMixin, otp_verification_failed
 
 from security_logging.events.types import MFA_FAILED
+from security_logging.internal.errors import guarded
 from security_logging.request.user import name_of
-from security_logging.watchers import answers
+from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused
 from security_logging.watchers.logins import LOCKED
 from security_logging.watchers.prior_failures import log_failure
+from security_logging.watchers.responses import add_reader
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -28,12 +29,13 @@ _OF_THE_PASSWORD = {"invalid_login", "inactive"}  # django.contrib.auth.forms, d
 def connect() -> None:
     """Connect the receiver and read the answers of views with a form of django-otp."""
     otp_verification_failed.connect(on_verification_failed, weak=False, dispatch_uid="security_logging.otp")
-    answers.add(read_answer)
+    add_reader(read_answer)
 
 
+@guarded("otp")
 def on_verification_failed(sender: object, user: Any = None, **kwargs: object) -> None:
     """Log that a device refused the code; the signal has no request, so the middleware's is taken."""
-    log_failure(MFA_FAILED, None, reason=BAD_CODE, user=partial(name_of, user))
+    log_failure(MFA_FAILED, None, reason=BAD_CODE, user=name_of(user))
 
 
 def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
@@ -42,19 +44,14 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
 
     The user name and password in the same form are Django's matter, as long as they are what is wrong.
     """
-    form = (getattr(response, "context_data", None) or {}).get("form")
+    form = form_in(response)
     if not isinstance(form, OTPAuthenticationFormMixin):
         return False
-    codes = _error_codes(form)
+    codes = error_codes(form)
     user = getattr(form, "user_cache", None) or getattr(form, "user", None)
     if form.is_bound and (user is None or codes & _OF_THE_PASSWORD):
         return False
     if codes - _QUESTIONS and not is_refused(request):
         reason = LOCKED if None in codes else EMPTY if "required" in codes else REJECTED_BY_FORM
-        log_failure(MFA_FAILED, request, reason=reason, status=response.status_code, user=partial(name_of, user))
+        log_failure(MFA_FAILED, request, reason=reason, status=response.status_code, user=name_of(user))
     return True
-
-
-def _error_codes(form: Any) -> set[str | None]:
-    errors = getattr(form, "_errors", None)  # not form.errors, which would validate a form that nobody has validated
-    return {error.code for found in errors.as_data().values() for error in found} if errors else set()

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from security_logging.request.view_classes import is_of
+from security_logging.request.views import is_of
 
 _SERIALIZERS = "rest_framework_simplejwt.serializers"
 _EXCEPTIONS = "rest_framework_simplejwt.exceptions"

@@ -1,4 +1,4 @@
-"""What becomes of an error of our own: it is reported once in a while, and never reaches the code that we watch."""
+"""Our own errors: they are reported once a minute, and never reach the code that we watch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from traceback import clear_frames
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 internal = logging.getLogger("security_logging.internal")
@@ -18,27 +20,40 @@ _INTERVAL = 60  # seconds between two reports about the same place
 _reported: dict[str, float] = {}
 
 
-def attempt(place: str, work: Callable[..., T], otherwise: T, *arguments: object) -> T:
-    """Return what the work returns for the arguments; when it raises, report that and return `otherwise`."""
-    try:
-        return work(*arguments)
-    except Exception:  # noqa: BLE001 (nothing may raise into a login)
-        report(place)
-        return otherwise
+def guarded(place: str) -> Callable[[Callable[P, T]], Callable[P, T | None]]:
+    """
+    Have the decorated function report an exception, under the name of the place, and return None instead of raising.
+
+    Each receiver has this guard, so that no error of ours reaches whoever sends the signal. So has each function that
+    reads one field of an event: None leaves the field out, so that an error costs the field and not the event.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T | None]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T | None:
+            try:
+                return function(*args, **kwargs)
+            except Exception:  # noqa: BLE001 (nothing may raise into a login)
+                report(place)
+                return None
+
+        return call
+
+    return decorate
 
 
 def report(place: str) -> None:
     """
     Report the exception being handled to the logger `security_logging.internal`, once a minute for each place.
 
-    It is the only word about a failure of ours: nothing may reach the login that we watch. The traceback is shown
-    without the error's own text, which may hold what somebody typed: int("hunter2") says so.
+    Every failure of ours is reported here. The traceback is shown without the error's own text, which may hold what a
+    client typed: the message of int("hunter2") does.
     """
     _report(place, f"{place} failed", sys.exc_info()[1])
 
 
 def report_misuse(place: str, what: str) -> None:
-    """Report in the same way what a caller has done wrong and we have made the best of."""
+    """Report in the same way a mistake of the caller that costs no event, e.g. a field that is not declared."""
     _report(place, what, None)
 
 
@@ -49,14 +64,20 @@ def _report(place: str, what: str, error: BaseException | None) -> None:
         return
     _reported[place] = now
     with suppress(Exception):
-        internal.disabled = False  # as dictConfig leaves it: that very mistake is one to be reported
+        internal.disabled = False  # dictConfig disables loggers that it does not name, and that is a mistake to report
         shown = None if error is None else _without_text(error)
         internal.error("%s, %d times in this process", what, internal_errors[place], exc_info=shown)
 
 
 def _without_text(error: BaseException) -> BaseException:
+    """
+    Return an error of the same name with the same traceback, without a message and without local variables.
+
+    AdminEmailHandler and Sentry add the local variables of each frame, the credentials among them. The first frame, of
+    the function that has caught the error, still runs and cannot be cleared: it is left out.
+    """
     kind = type(error)
-    # Whoever mails or sends errors (AdminEmailHandler, Sentry) adds the local variables, the credentials among them.
-    clear_frames(error.__traceback__)
+    trace = None if error.__traceback__ is None else error.__traceback__.tb_next
+    clear_frames(trace)
     silent: BaseException = type(kind.__name__, (Exception,), {"__module__": kind.__module__})()
-    return silent.with_traceback(error.__traceback__)
+    return silent.with_traceback(trace)

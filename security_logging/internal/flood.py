@@ -11,7 +11,7 @@ from dataclasses import replace
 from security_logging.conf import conf
 from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import UNKNOWN
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import report
 
 MAX_KEYS = 10_000  # kinds of lines that are told apart in one window; lines of further kinds are written
 _VARYING = ("path", "method", "agent", "request_id", "claimed", "user", "status", "detail")  # not those of all folded
@@ -49,7 +49,11 @@ class Flood:
         """
         if not self._folded and not _may_be_folded(event):
             return [event]
-        return attempt("flood", self._due, [event], event)
+        try:
+            return self._due(event)
+        except Exception:  # noqa: BLE001 (flood control must not cost an event)
+            report("flood")
+            return [event]
 
     def take(self) -> list[SecurityEvent]:
         """Return what has been folded so far, as one event for each kind of line."""

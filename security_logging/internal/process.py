@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Protocol
 from weakref import WeakSet
 
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 
 DEADLINE = 2.0  # seconds that all queues of a process together may hold up its exit
 # It closes its connections at SIGTERM and then raises the signal again, for the default to kill the process.
@@ -68,7 +68,7 @@ def finish_all() -> None:
     _say_last_words()
     for queue in list(_watched):
         if queue.pid == os.getpid():
-            attempt("exit", queue.finish, None, deadline)
+            guarded("exit")(queue.finish)(deadline)
 
 
 def finish_at_sigterm() -> None:
@@ -120,7 +120,7 @@ def _pass_on(before: Callable[..., object], number: int, frame: FrameType | None
 
 def _say_last_words() -> None:
     for speak in _last_words:
-        attempt("exit", speak, None)
+        guarded("exit")(speak)()
 
 
 @contextmanager

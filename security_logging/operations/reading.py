@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO, cast
 
 from security_logging.events import ecs
-from security_logging.events import line as line_format
-from security_logging.events.event import FOREIGN, SecurityEvent
+from security_logging.events.event import SecurityEvent
+from security_logging.events.line import parse as parse_line
+from security_logging.events.type_registry import FOREIGN
 
 LONGEST = 65_536  # bytes of a line that are kept; ours are far shorter
 POLL_SECONDS = 0.25
@@ -23,7 +24,7 @@ _FOREIGN = f"]: {FOREIGN} level="
 
 def parse(line: str) -> SecurityEvent:
     """Return the event of a line of text or JSON; raises ValueError when it holds none."""
-    return ecs.parse_json(line) if line.startswith("{") else line_format.parse(line)
+    return ecs.parse_json(line) if line.startswith("{") else parse_line(line)
 
 
 def is_foreign(line: str) -> bool:

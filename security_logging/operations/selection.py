@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from security_logging.addresses.parsing import Network, parse_address, parse_network
-from security_logging.events import event as events
-from security_logging.events.event import EVENT_CLASSES, SecurityEvent
+from security_logging.events import type_registry
+from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import UNKNOWN
+from security_logging.events.type_registry import EVENT_CLASSES
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
@@ -73,7 +74,7 @@ def moment(text: str, now: datetime | None = None) -> datetime:
 
 def names_of(text: str) -> tuple[str, ...]:
     """Return the event types of a name or of a class such as `auth.*`; raises ValueError when there is none."""
-    known = {event_type.name: event_type for event_type in events.event_types()}
+    known = {event_type.name: event_type for event_type in type_registry.event_types()}
     event_class = text.removesuffix(".*")
     if text in known:
         return (text,)

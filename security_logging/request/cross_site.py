@@ -11,6 +11,7 @@ from django.core.exceptions import DisallowedHost
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, 9.2.1; CSRF protection lets them pass
 _OTHER_SITES = ("cross-site", "same-site")  # W3C Fetch Metadata; same-site is another origin of our domain
 _OF_THE_VISITOR = ("document", "empty")  # destinations: a navigation, and a script's fetch
 # How browsers mark what they fetch in advance: Sec-Purpose is the standard's, the others are older ones.
@@ -61,7 +62,7 @@ def brings_a_credential(request: HttpRequest) -> bool:
 
 def has_passed_csrf(request: HttpRequest) -> bool:
     """Tell whether Django has found the request to come from a page of ours, which no mark can then deny."""
-    if request.method in ("GET", "HEAD", "OPTIONS", "TRACE") or getattr(request, "_dont_enforce_csrf_checks", False):
+    if request.method in SAFE_METHODS or getattr(request, "_dont_enforce_csrf_checks", False):
         return False  # then Django says so without having looked
     return getattr(request, "csrf_processing_done", False)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.urls import Resolver404, resolve
 
 from security_logging.conf import conf
-from security_logging.request.view_classes import is_of, view_class_of
+from security_logging.request.views import is_of, view_class_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

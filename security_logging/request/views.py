@@ -1,11 +1,10 @@
-"""The views of Django in which a credential is tried or changed, told from the URL configuration."""
+"""Which view serves a request: its class, and whether it is one in which a credential is tried or changed."""
 
 from __future__ import annotations
 
+import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Any
-
-from security_logging.request.view_classes import is_of, view_class_of
 
 if TYPE_CHECKING:
     from django.urls import ResolverMatch
@@ -33,7 +32,23 @@ _CLASSES = {
 _ADMIN_NAMES = {"login": AccountView.LOGIN, "password_change": AccountView.CHANGE}
 
 
-def add(module: str, classes: dict[str, AccountView]) -> None:
+def view_class_of(match: ResolverMatch | None) -> Any | None:
+    """Return the class of the view that was found, None when the view is a function."""
+    function = None if match is None else match.func
+    return getattr(function, "cls", None) or getattr(function, "view_class", None)
+
+
+def is_of(view_class: Any, module: str, name: str) -> bool:
+    """
+    Return whether the class is the module's class of that name, or derived from it.
+
+    Imports nothing: while the module is not imported, no view can be one of its classes.
+    """
+    base = getattr(sys.modules.get(module), name, None)
+    return isinstance(base, type) and isinstance(view_class, type) and issubclass(view_class, base)
+
+
+def add_account_views(module: str, classes: dict[str, AccountView]) -> None:
     """Add views of another package, which end an attempt in the same ways as Django's."""
     _CLASSES[module] = classes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 from django.apps import apps
@@ -13,12 +13,11 @@ from django.db.models.signals import post_save
 
 from security_logging.events.types import ADMIN_ACTION
 from security_logging.internal.database import reading
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
 from security_logging.request.user import acting_user, name_of
 
 _VERBS = {1: "added", 2: "changed", 3: "deleted"}  # django.contrib.admin.models.ADDITION, CHANGE, DELETION
-_PLACE = "admin_log"
 
 
 def connect() -> None:
@@ -36,37 +35,41 @@ def connect() -> None:
             manager.log_actions = _watched(manager.log_actions)
 
 
+@guarded("admin_log")
 def on_entry_saved(
     sender: type[Model], instance: Any = None, created: bool = False, raw: bool = False, **kwargs: object
 ) -> None:
     """Log the entry; one from a fixture is history and not an action."""
     if created and not raw:
-        attempt(_PLACE, partial(_log, instance), None)
+        _log(instance)
 
 
 def _watched(log_actions: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(log_actions)
-    def log_actions_and_tell(*args: Any, **kwargs: Any) -> Any:
+    def log_actions_and_events(*args: Any, **kwargs: Any) -> Any:
         written = log_actions(*args, **kwargs)
         if isinstance(written, list) and len(written) > 1:  # a single entry is saved, which is signalled
             for entry in written:
-                attempt(_PLACE, partial(_log, entry), None)
+                _log(entry)
         return written
 
-    return log_actions_and_tell
+    return log_actions_and_events
 
 
+@guarded("admin_log")
 def _log(entry: Any) -> None:
-    about: dict[str, Any] = {"object": partial(_object, entry), "change": partial(_change, entry)}
-    log_event(ADMIN_ACTION, user=partial(_name, entry), user_id=str(entry.user_id), **about)
+    about: dict[str, Any] = {"object": _object(entry), "change": _change(entry)}
+    log_event(ADMIN_ACTION, user=_name(entry), user_id=str(entry.user_id), **about)
 
 
+@guarded("user")
 def _name(entry: Any) -> str | None:
     """Return the name of the entry's user if the request is from that one: any other would cost a query."""
     user = acting_user()
     return name_of(user) if user is not None and user.pk == entry.user_id else None
 
 
+@guarded("object")
 def _object(entry: Any) -> str | None:
     """
     Return app, model and key of the object.
@@ -90,6 +93,7 @@ def _has_harmless_key(model: type[Model]) -> bool:
     return isinstance(key, AutoField | IntegerField | UUIDField)
 
 
+@guarded("change")
 def _change(entry: Any) -> str:
     names = ", ".join(dict.fromkeys(_fields(str(entry.change_message))))  # str: it may be a lazy translation
     verb = _VERBS.get(entry.action_flag, "touched")

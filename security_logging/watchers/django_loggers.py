@@ -1,11 +1,9 @@
-"""Listening to the loggers of Django, whatever the project's LOGGING makes of them."""
+"""The records of Django's own loggers, read whatever the project's LOGGING makes of them."""
 
 from __future__ import annotations
 
 import logging
-from functools import partial
 
-from security_logging.internal.errors import attempt
 from security_logging.watchers.refusals import REQUEST_LOGGER, SECURITY_LOGGER, log_record
 
 # What we set so that warnings pass. Both work like WARNING and False, and show later that nobody else has set them.
@@ -53,7 +51,7 @@ class _Listener(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Log what the record stands for; tell whether the project wants the record too."""
-        attempt("django_records", partial(log_record, record), None)
+        log_record(record)
         return self._logger.disabled is False and record.levelno >= self._wanted_level()
 
     def _wanted_level(self) -> int:
@@ -70,7 +68,7 @@ class _Latecomers(logging.Handler):
         """Log what the record stands for, if no listener has heard it."""
         logger = logging.getLogger(record.name)
         if not any(isinstance(heard, _Listener) for heard in logger.filters):
-            attempt("django_records", partial(log_record, record), None)
+            log_record(record)
         if logging.lastResort is not None and self._is_alone(logger) and record.levelno >= logging.lastResort.level:
             logging.lastResort.handle(record)  # as Python would, were we not here
 

@@ -11,7 +11,7 @@ from security_logging.addresses.parsing import net_of, parse_address
 from security_logging.conf import conf
 from security_logging.events.fields import UNKNOWN
 from security_logging.events.types import UNTRUSTED_FORWARDING
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import events_of, log_event
 
 if TYPE_CHECKING:
@@ -34,12 +34,13 @@ class ForwardingWatch:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing told; `clock` counts seconds."""
         # Once, like MIDDLEWARE: each page would pay for it.
-        self.key = attempt("forwarding", forwarding_key, "HTTP_X_FORWARDED_FOR")
+        self.key = _key() or "HTTP_X_FORWARDED_FOR"
         self._clock = clock
         self._began = float("-inf")
         self._told: set[str] = set()  # networks
         self._settled: set[str] = set()  # peers that need no second look: behind a proxy each page would pay for it
 
+    @guarded("forwarding")
     def look_at(self, request: HttpRequest) -> None:
         """Log that the request's peer forwards and is not trusted, if that is so and was not told within the hour."""
         if self._clock() - self._began >= INTERVAL:
@@ -62,3 +63,8 @@ class ForwardingWatch:
             self._told.add(net)
             log_event(UNTRUSTED_FORWARDING, request, reason=UNTRUSTED_PEER)
         return net in self._told
+
+
+@guarded("forwarding")
+def _key() -> str:
+    return forwarding_key()

@@ -1,8 +1,7 @@
-"""Attempts to log in that Django tells nobody about: those that its form or its CSRF protection ends."""
+"""Attempts to log in without a signal: those that the form or the CSRF protection of Django ends."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -21,9 +20,11 @@ from security_logging.events.types import (
     SUSPICIOUS_REQUEST,
     TOKEN_FAILED,
 )
+from security_logging.internal.errors import guarded
 from security_logging.logger import events_of, log_event
 from security_logging.request.cross_site import brings_a_credential, has_passed_csrf, is_cross_site, is_sent_for_a_page
 from security_logging.request.user import name_of
+from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.logins import typed_name
 from security_logging.watchers.prior_failures import log_failure
 
@@ -48,66 +49,63 @@ _MAX_BODY = 10_000  # bytes of a form that are read only to learn the user name
 
 
 def is_refused(request: HttpRequest) -> bool:
-    """Tell whether a line already says that the request was refused: one attempt is to be one line."""
+    """Return whether a line already says that the request was refused: one attempt is one line."""
     return any(event.type in _REFUSALS or _has_ended_it(event) for event in events_of(request))
 
 
 def _has_ended_it(event: SecurityEvent) -> bool:
-    """Tell whether Django answered for suspicion alone; it only takes note of a broken session, and goes on."""
+    """Return whether Django refused the request as suspicious; of a broken session it only writes, and goes on."""
     return event.type is SUSPICIOUS_REQUEST and "status" in event.fields
 
 
-def log_login_attempt(request: HttpRequest, response: HttpResponseBase, typed: object = None) -> None:
+def log_login_attempt(request: HttpRequest, response: HttpResponseBase, typed: str | None = None) -> None:
     """
-    Log what became of a POST to a login view, unless a signal or a record of Django has already told it.
+    Log what became of a POST to a login view, unless a line of the request already says so.
 
-    A form that is shown again although nobody's credentials were refused has ended the attempt itself. `typed` is the
-    user name where the form does not call it so.
+    A form that is shown again, although no credentials were refused, has ended the attempt itself. `typed` is the user
+    name, attacker-controlled, of a form that does not call the field `username`.
     """
     status = response.status_code
     if 300 <= status < 400 or status >= 500 or status in _ANSWERED_ELSEWHERE:
         return
     if is_refused(request) or any(event.type is LOGIN for event in events_of(request)):
         return
-    form = (getattr(response, "context_data", None) or {}).get("form")
+    form = form_in(response)
     user = getattr(form, "user_cache", None)
     if user is None:
         log_untried(request, _why_untried(form), status, typed)
     else:
-        # AuthenticationForm keeps whom the credentials belong to before it asks whether that user may log in.
+        # AuthenticationForm keeps the user of the right credentials, and then asks whether that user may log in.
         reason = _why_refused(user, request.resolver_match)
-        log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=partial(name_of, user))
+        log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=name_of(user))
 
 
-def log_untried(request: HttpRequest, reason: str, status: int | None, user: object = None) -> None:
+def log_untried(request: HttpRequest, reason: str, status: int | None, user: str | None = None) -> None:
     """
-    Log an attempt that ended before any credential was checked; another site's is nobody's attempt.
+    Log an attempt that ended before any credential was checked.
 
-    A hostile page can post a form to our login page from each of its visitors' browsers, so such a request is not
-    counted when the browser says so and no CSRF token proves otherwise (docs/drive-by-bans.md). `user` is what was
-    typed, attacker-controlled; None: look into the form.
+    A hostile page can post a form to our login page from each of its visitors' browsers. So a request that the browser
+    marks as another site's is not counted, unless its CSRF token proves otherwise (docs/drive-by-bans.md). `user` is
+    what was typed, attacker-controlled; None takes it from the posted form.
     """
     if is_cross_site(request) and not has_passed_csrf(request):
         log_event(CROSSSITE_REQUEST, request, reason=reason, status=status)
     else:
-        log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=user or partial(_typed_user, request))
+        log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=user or _typed_user(request))
 
 
 def log_refused_token(request: HttpRequest, reason: str, status: int | None) -> None:
     """
-    Log a token that was refused; one that another site's page may have had a browser bring is nobody's guess.
+    Log a token that was refused; it is not counted if another site's page may have had a browser send it.
 
-    Who forges the mark guesses uncounted, but in the log, and tokens are too long to guess.
+    A client that forges the mark guesses uncounted, but in the log, and tokens are too long to guess.
     """
     is_made_to = is_sent_for_a_page(request) and not brings_a_credential(request)
     log_event(CROSSSITE_REQUEST if is_made_to else TOKEN_FAILED, request, reason=reason, status=status)
 
 
 def _why_untried(form: Any) -> str:
-    # Not form.errors: a form that nobody has validated yet would now check the credentials.
-    errors = getattr(form, "_errors", None)
-    codes = {error.code for found in errors.as_data().values() for error in found} if errors else set()
-    return EMPTY if "required" in codes else REJECTED_BY_FORM
+    return EMPTY if "required" in error_codes(form) else REJECTED_BY_FORM
 
 
 def _why_refused(user: Any, match: ResolverMatch | None) -> str:
@@ -117,6 +115,7 @@ def _why_refused(user: Any, match: ResolverMatch | None) -> str:
     return NOT_STAFF if is_admin and not getattr(user, "is_staff", True) else NOT_ALLOWED
 
 
+@guarded("user")
 def _typed_user(request: HttpRequest) -> str | None:
     """Return the user name in the posted form, attacker-controlled; None when reading it would be work."""
     if "_post" not in vars(request) and not _is_small_form(request):

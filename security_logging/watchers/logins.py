@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -11,11 +11,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 
 from security_logging.events.types import LOGIN, LOGIN_FAILED, LOGOUT
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event, plain_request
 from security_logging.request.current import current_request
 from security_logging.request.user import key_of, name_of
-from security_logging.watchers import prior_failures
+from security_logging.watchers.prior_failures import before_login, log_failure
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -33,25 +33,28 @@ def connect() -> None:
     user_login_failed.connect(on_user_login_failed, weak=False, dispatch_uid="security_logging.login_failed")
 
 
+@guarded("login")
 def on_user_logged_in(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
     """Log that the user logged in."""
-    name = partial(name_of, user)
+    name = name_of(user)
     log_event(
         LOGIN,
         request,
         user=name,
-        user_id=partial(key_of, user),
-        backend=partial(getattr, user, "backend", None),
-        prior_failures=partial(prior_failures.before_login, name, request),
+        user_id=key_of(user),
+        backend=_backend_of(user),
+        prior_failures=before_login(name, request),
     )
 
 
+@guarded("logout")
 def on_user_logged_out(sender: object, request: HttpRequest | None = None, user: Any = None, **kwargs: object) -> None:
-    """Log that the user logged out; somebody who was not logged in did not."""
-    if attempt("user", _is_somebody, True, user):
-        log_event(LOGOUT, request, user=partial(name_of, user), user_id=partial(key_of, user))
+    """Log that the user logged out; Django sends the signal for an anonymous visitor too."""
+    if not _is_anonymous(user):
+        log_event(LOGOUT, request, user=name_of(user), user_id=key_of(user))
 
 
+@guarded("login_failed")
 def on_user_login_failed(
     sender: object,
     credentials: Mapping[str, object] | None = None,
@@ -59,27 +62,37 @@ def on_user_login_failed(
     **kwargs: object,
 ) -> None:
     """Log that the credentials were refused; of them only the user name is ever read."""
-    reason = LOCKED if attempt("locked", is_marked_locked, False, request) else BAD_CREDENTIALS
-    prior_failures.log_failure(LOGIN_FAILED, request, reason=reason, user=partial(typed_name, credentials or {}))
+    reason = LOCKED if is_marked_locked(request) else BAD_CREDENTIALS
+    log_failure(LOGIN_FAILED, request, reason=reason, user=typed_name(credentials or {}))
 
 
+@guarded("locked")
 def mark_locked(request: HttpRequest | None, *, is_locked: bool) -> None:
-    """Note whether the application has locked out who tries to log in now: then no credential is checked."""
+    """Keep on the request whether a lock-out has refused this login: then no credential was checked."""
     served = plain_request(request) or current_request()
     if served is not None:
         served.__dict__[_LOCKED] = is_locked
 
 
+@guarded("locked")
 def is_marked_locked(request: HttpRequest | None) -> bool:
-    """Tell whether that was noted."""
+    """Return whether `mark_locked` has said so."""
     served = plain_request(request) or current_request()
     return served is not None and served.__dict__.get(_LOCKED, False)
 
 
-def _is_somebody(user: Any) -> bool:
-    return user is not None and bool(user.is_authenticated)
+@guarded("user")
+def _is_anonymous(user: Any) -> bool:
+    return user is None or not user.is_authenticated
 
 
+@guarded("backend")
+def _backend_of(user: Any) -> str | None:
+    """Return the dotted path of the authentication backend that accepted the credentials."""
+    return getattr(user, "backend", None)
+
+
+@guarded("user")
 def typed_name(credentials: Mapping[str, object]) -> str | None:
     """
     Return the user name among the credentials, attacker-controlled; None when there is none, as with a bare token.

@@ -1,9 +1,8 @@
-"""Passwords that are reset and changed in Django's views, which signal none of it."""
+"""Passwords that are reset and changed in Django's views, which send no signal."""
 
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.utils.http import urlsafe_base64_decode
@@ -14,8 +13,10 @@ from security_logging.events.types import (
     PASSWORD_RESET_COMPLETED,
     PASSWORD_RESET_REQUESTED,
 )
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
-from security_logging.request.user import acting_user, actor, key_of, name_of
+from security_logging.request.user import acting_user, actor, name_of, target
+from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.login_forms import REJECTED_BY_FORM
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def log_reset(request: HttpRequest, response: HttpResponseBase) -> None:
     match = request.resolver_match
     # With the true token in its path the view only redirects to the page where the password is typed.
     if match and _is_redirect(response) and match.kwargs.get("token") == _typing_page(match):
-        key = partial(_decoded, str(match.kwargs.get("uidb64")))
+        key = _decoded(match.kwargs.get("uidb64"))
         log_event(PASSWORD_RESET_COMPLETED, request, status=response.status_code, user_id=key)
 
 
@@ -47,45 +48,40 @@ def log_change(request: HttpRequest, response: HttpResponseBase) -> None:
     user = acting_user(request)
     if user is None:
         return  # sent to the login page
-    whom = {**actor(request), "target": partial(name_of, user), "target_id": partial(key_of, user)}
+    whom = {**actor(request), **target(user)}
     if _is_redirect(response):
         log_event(PASSWORD_CHANGED, request, **whom)
-    elif codes := _error_codes(response):
+    elif codes := error_codes(form_in(response)):
         reason = WRONG_OLD_PASSWORD if "password_incorrect" in codes else REJECTED_BY_FORM
         log_event(PASSWORD_CHANGE_FAILED, request, reason=reason, **whom)
 
 
 def log_change_for_user(request: HttpRequest, response: HttpResponseBase) -> None:
     """Log that an administrator changed a user's password in the admin, or that the form refused it."""
-    whom = {**actor(request), "target_id": partial(_key_in_path, request.resolver_match)}
+    whom = {**actor(request), "target_id": _key_in_path(request.resolver_match)}
     # Contradicting buttons lead back to the same page.
     if _is_redirect(response) and response.headers.get("Location") != request.get_full_path():
         is_off = request.POST.get("usable_password") == "false"
         log_event(PASSWORD_CHANGED, request, reason=DISABLED if is_off else None, **whom)
-    elif _error_codes(response):
-        original = (getattr(response, "context_data", None) or {}).get("original")
-        log_event(PASSWORD_CHANGE_FAILED, request, reason=REJECTED_BY_FORM, **whom, target=partial(name_of, original))
+    elif error_codes(form_in(response)):
+        original = form_in(response, "original")
+        log_event(PASSWORD_CHANGE_FAILED, request, reason=REJECTED_BY_FORM, **whom, target=name_of(original))
 
 
 def _is_redirect(response: HttpResponseBase) -> bool:
     return 300 <= response.status_code < 400
 
 
-def _error_codes(response: HttpResponseBase) -> set[str | None]:
-    """Return the codes of the errors that the form shows; an unknown code is None."""
-    form = (getattr(response, "context_data", None) or {}).get("form")
-    errors = getattr(form, "_errors", None)  # not form.errors, which would validate a form that nobody has validated
-    return {error.code for found in errors.as_data().values() for error in found} if errors else set()
-
-
 def _typing_page(match: ResolverMatch) -> Any:
     return getattr(getattr(match.func, "view_class", None), "reset_url_token", None)
 
 
-def _decoded(uidb64: str) -> str:
-    return urlsafe_base64_decode(uidb64).decode()
+@guarded("user_id")
+def _decoded(uidb64: object) -> str:
+    return urlsafe_base64_decode(str(uidb64)).decode()
 
 
+@guarded("target_id")
 def _key_in_path(match: ResolverMatch | None) -> str | None:
     key = None if match is None else match.kwargs.get("id")
     return None if key is None else str(sys.modules["django.contrib.admin.utils"].unquote(key))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -15,14 +14,13 @@ from django.db.models.signals import m2m_changed
 
 from security_logging.events.types import GROUP_PERMISSIONS_CHANGED, PRIVILEGES_CHANGED
 from security_logging.internal.database import reading
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
 from security_logging.request.user import actor
 from security_logging.watchers.users import FIXTURE, user_model
 
 _PERMISSION = ("content_type__app_label", "codename")
 _REMOVED = "_security_logging_removed"  # where an object whose links are being removed keeps them, by relation
-_PLACE = "privileges"
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ def connect() -> None:
         _watch(apps.get_model("auth", "Group"), "permissions", "name", _PERMISSION)
 
 
+@guarded("privileges")
 def on_m2m_changed(
     sender: type[Model],
     action: str = "",
@@ -72,8 +71,8 @@ def on_m2m_changed(
     """
     Log what was added or removed, for each user or group that it was added to or removed from.
 
-    `raw` says that loaddata did it; Django tells since 6.1. `pk_set` is None when all are removed; who sends the signal
-    by hand and does not name any has changed none.
+    `raw` says that loaddata did it; Django passes it since 6.1. `pk_set` is None when all are removed; a project that
+    sends the signal by hand without it has changed none.
     """
     if instance is None:
         return
@@ -82,14 +81,12 @@ def on_m2m_changed(
     chosen = {f"{ends[0]}__pk": instance.pk} | ({} if pk_set is None else {f"{ends[1]}__pk__in": pk_set})
     reason = FIXTURE if raw else None
     if action in ("pre_remove", "pre_clear"):
-        kept = vars(instance).setdefault(_REMOVED, {})
-        nothing: dict[object, Holder] = {}
-        kept[sender] = attempt(_PLACE, partial(_holders, relation, using, chosen), nothing)
+        vars(instance).setdefault(_REMOVED, {})[sender] = _holders(relation, using, chosen)
     elif action in ("post_remove", "post_clear"):
         removed = vars(instance).get(_REMOVED, {}).pop(sender, {})
-        attempt(_PLACE, partial(_log_removed, relation, using, removed, reason), None)
+        _log_removed(relation, using, removed, reason)
     elif action == "post_add":
-        attempt(_PLACE, partial(_log_added, relation, using, chosen, reason), None)
+        _log_added(relation, using, chosen, reason)
 
 
 def _watch(model: type[Model], relation: str, holder_name: str, held_name: tuple[str, ...]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from security_logging.addresses import client_ip
 from security_logging.conf import conf
 from security_logging.events.fields import UNKNOWN
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event, plain_request
 from security_logging.request.current import current_request
 from security_logging.watchers.failure_counts import FailureCounts
@@ -35,38 +34,39 @@ def connect() -> None:
 
 
 def log_failure(
-    event_type: EventType, request: HttpRequest | None, *, reason: str, user: object = None, **fields: Any
+    event_type: EventType, request: HttpRequest | None, *, reason: str, user: str | None = None, **fields: Any
 ) -> None:
     """
     Log a failed login, and count it for the login that may follow.
 
-    `user` is what was typed, attacker-controlled, or a callable that returns it; None counts for the address alone.
+    `user` is what was typed, attacker-controlled; None counts for the address alone.
     """
     event = log_event(event_type, request, reason=reason, user=user, **fields)
     if conf.PRIOR_FAILURES_WINDOW and event is not None:
-        attempt("prior_failures", count, None, user, event)
+        count(user, event)
 
 
-def count(user: object, event: SecurityEvent) -> None:
+@guarded("prior_failures")
+def count(user: str | None, event: SecurityEvent) -> None:
     """Count a failed login for its user, as in `log_failure`, and its address, in the memory of this process."""
-    named = user() if callable(user) else user
-    for kind, value in ((USER, "" if named is None else str(named)), (ADDRESS, event.address)):
+    for kind, value in ((USER, user), (ADDRESS, event.address)):
         if value and value != UNKNOWN:
             counts.add(_key(kind, value))
     sharing.start()
 
 
-def before_login(user: Callable[[], str], request: HttpRequest | None) -> int | None:
+@guarded("prior_failures")
+def before_login(user: str | None, request: HttpRequest | None) -> int | None:
     """
     Return how many logins failed before this one, for its user or its address, whichever is more; forget the user's.
 
-    Those of other processes are known about a second later. The address keeps its count: who breaks into one account
-    goes on with the next. None when failures are not counted.
+    Those of other processes are known about a second later. The address keeps its count: an attacker who breaks into
+    one account goes on with the next. None when failures are not counted, or the user's name is not known.
     """
     window = conf.PRIOR_FAILURES_WINDOW
-    if not window:
+    if not window or user is None:
         return None
-    of_user = _key(USER, user())
+    of_user = _key(USER, user)
     found = counts.count(of_user, window)
     if found:
         counts.end(of_user)

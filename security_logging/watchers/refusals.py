@@ -17,11 +17,11 @@ from security_logging.events.types import (
     RATE_LIMITED,
     SUSPICIOUS_REQUEST,
 )
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
 from security_logging.request.cross_site import is_sent_for_a_page
 from security_logging.request.user import actor_name
-from security_logging.request.view_classes import is_of, view_class_of
-from security_logging.request.views import AccountView, account_view_of
+from security_logging.request.views import AccountView, account_view_of, is_of, view_class_of
 from security_logging.watchers.bait_paths import is_bait
 from security_logging.watchers.login_forms import CSRF, is_refused, log_untried
 
@@ -50,6 +50,7 @@ def add_question(module: str, name: str) -> None:
     _questions.add((module, name))
 
 
+@guarded("django_records")
 def log_record(record: logging.LogRecord) -> None:
     """Log the event that a record of `django.request` or below `django.security` stands for, if any."""
     given = getattr(record, "request", None)
@@ -110,6 +111,7 @@ def _log_csrf(request: HttpRequest | None, status: int | None, why: str) -> None
     log_event(CSRF_FAILED, request, reason=reason, status=status, user=actor_name(request))
 
 
+@guarded("detail")
 def _host(request: HttpRequest) -> str | None:
     """Return the host that the client named, attacker-controlled."""
     name = "HTTP_X_FORWARDED_HOST" if settings.USE_X_FORWARDED_HOST else "HTTP_HOST"

@@ -16,7 +16,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db import close_old_connections
 
 from security_logging.conf import conf
-from security_logging.internal.errors import report
+from security_logging.internal.errors import guarded, report
 from security_logging.watchers.failure_counts import FailureCounts, News
 
 INTERVAL = 0.5  # seconds between two looks into the cache
@@ -50,6 +50,7 @@ class SharedFailures:
         self._list, self._position = "", 0
         self._counts.clear()
 
+    @guarded("prior_failures")
     def start(self) -> None:
         """Start the thread of this process, where failures are counted and the cache is one that processes share."""
         if self._thread is None and conf.PRIOR_FAILURES_WINDOW and is_shared():

@@ -16,7 +16,7 @@ import security_logging
 from security_logging.conf import Settings, conf, declared
 from security_logging.events.types import LOGGING_STARTED
 from security_logging.handlers.sinks import sinks
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
 from security_logging.watchers import prior_failures
 
@@ -47,19 +47,21 @@ def _wait() -> None:
     request_started.connect(_on_request_started, weak=False, dispatch_uid=_UID)
 
 
+@guarded("startup")
 def _on_request_started(sender: object, **kwargs: object) -> None:
     """Log the start at the first request, and cost the others nothing."""
     is_server = isinstance(sender, type) and issubclass(sender, (WSGIHandler, ASGIHandler))
     if is_server and request_started.disconnect(dispatch_uid=_UID):  # true for one thread alone
         log_started(SERVER)
-        attempt("prior_failures", prior_failures.sharing.start, None)
+        prior_failures.sharing.start()
 
 
 def log_started(reason: str) -> None:
     """Log that this process begins to log: with which version, settings and handlers."""
-    log_event(LOGGING_STARTED, reason=reason, detail=_described)
+    log_event(LOGGING_STARTED, reason=reason, detail=_described())
 
 
+@guarded("detail")
 def _described() -> str:
     names = ",".join(sink.name for sink in sinks()) or "none"
     module = getattr(settings, "SETTINGS_MODULE", None) or "-"

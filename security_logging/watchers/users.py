@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -14,15 +13,14 @@ from django.db.models.signals import post_delete, post_save, pre_save
 
 from security_logging.events.types import PRIVILEGES_CHANGED, USER_CREATED, USER_DELETED, USER_DISABLED
 from security_logging.internal.database import reading
-from security_logging.internal.errors import attempt
+from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
-from security_logging.request.user import actor, key_of, name_of
+from security_logging.request.user import actor, target
 
 FIXTURE = "fixture"  # the reason when loaddata wrote it
 _PRIVILEGES = ("is_staff", "is_superuser")
 _ACTIVE = "is_active"
 _BEFORE = "_security_logging_before"  # where a user that is being saved keeps the stored flags
-_PLACE = "accounts"
 
 
 def connect() -> None:
@@ -50,6 +48,7 @@ def user_model() -> Any | None:
         return None
 
 
+@guarded("accounts")
 def on_pre_save(
     sender: type[Model],
     instance: Any = None,
@@ -62,29 +61,27 @@ def on_pre_save(
 
     Every argument has a default, here and below: a project may send Django's signals by hand, and without some of them.
     """
-    attempt(_PLACE, _remember, None, instance, using, update_fields)
+    vars(instance).pop(_BEFORE, None)  # of a save that failed
+    vars(instance)[_BEFORE] = _stored(instance, using, update_fields)
 
 
+@guarded("accounts")
 def on_post_save(
     sender: type[Model], instance: Any = None, created: bool = False, raw: bool = False, **kwargs: object
 ) -> None:
     """Log what the save has changed."""
-    attempt(_PLACE, _log_saved, None, instance, created, FIXTURE if raw else None)
+    reason = FIXTURE if raw else None
+    before = vars(instance).pop(_BEFORE, None)
+    if before is not None:
+        _log_changes(instance, before, reason)
+    elif created:
+        log_event(USER_CREATED, reason=reason, **actor(), **target(instance), after=_privileges(instance))
 
 
+@guarded("accounts")
 def on_post_delete(sender: type[Model], instance: Any = None, **kwargs: object) -> None:
-    """Log that the user was deleted, and what it was allowed to do."""
-    attempt(_PLACE, partial(_log_deleted, instance), None)
-
-
-def target(user: Any) -> dict[str, Any]:
-    """Return the fields of an event that say whom it was done to."""
-    return {"target": partial(name_of, user), "target_id": partial(key_of, user)}
-
-
-def _remember(user: Any, using: str | None, update_fields: Collection[str] | None) -> None:
-    vars(user).pop(_BEFORE, None)  # of a save that failed
-    vars(user)[_BEFORE] = _stored(user, using, update_fields)
+    """Log that the user was deleted, and which privileges it had."""
+    log_event(USER_DELETED, **actor(), **target(instance), before=_privileges(instance))
 
 
 def _stored(user: Any, using: str | None, update_fields: Collection[str] | None) -> Mapping[str, bool] | None:
@@ -110,14 +107,6 @@ def _flags(user: Any) -> list[str]:
     return [name for name in (_ACTIVE, *_PRIVILEGES) if name in stored]
 
 
-def _log_saved(user: Any, created: bool, reason: str | None) -> None:
-    before = vars(user).pop(_BEFORE, None)
-    if before is not None:
-        _log_changes(user, before, reason)
-    elif created:
-        _log_created(user, reason)
-
-
 def _log_changes(user: Any, before: Mapping[str, bool], reason: str | None) -> None:
     changed = {name: bool(getattr(user, name)) for name in before if bool(before[name]) != bool(getattr(user, name))}
     for name, value in changed.items():
@@ -126,14 +115,6 @@ def _log_changes(user: Any, before: Mapping[str, bool], reason: str | None) -> N
         else:
             words: dict[str, Any] = {"change": name, "before": _word(not value), "after": _word(value)}
             log_event(PRIVILEGES_CHANGED, reason=reason, **actor(), **target(user), **words)
-
-
-def _log_created(user: Any, reason: str | None) -> None:
-    log_event(USER_CREATED, reason=reason, **actor(), **target(user), after=_privileges(user))
-
-
-def _log_deleted(user: Any) -> None:
-    log_event(USER_DELETED, **actor(), **target(user), before=_privileges(user))
 
 
 def _privileges(user: Any) -> str | None:

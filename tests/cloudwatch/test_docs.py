@@ -18,7 +18,7 @@ from documented import blocks, page
 from security_logging.cloudwatch.checks import check_cloudwatch
 from security_logging.cloudwatch.setup.metrics import alarms, metrics
 from security_logging.events import ecs
-from security_logging.events import event as events
+from security_logging.events.event import make_event
 from security_logging.events.types import LOGIN
 from security_logging.management.commands.security_cloudwatch import Command
 
@@ -76,7 +76,7 @@ def test_sidecar() -> None:
 def test_agent() -> None:
     """The agent's configuration reads our time format, and has keys that the agent knows."""
     entry = json.loads(blocks(PAGE, "json")[0])["logs"]["logs_collected"]["files"]["collect_list"][0]
-    line = ecs.render_json(events.make_event(LOGIN))
+    line = ecs.render_json(make_event(LOGIN))
     written = line[line.index('"@timestamp"') : line.index('Z"') + 2]
     known = {"file_path", "log_group_name", "log_stream_name", "timestamp_format", "timezone", "backpressure_mode"}
     datetime.strptime(written, entry["timestamp_format"])  # noqa: DTZ007  # raises when the form is another

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from security_logging.cloudwatch.shipping.documents import log_events, timestamp_of
-from security_logging.events import event as events
+from security_logging.events.event import make_event
 from security_logging.events.line import render_message
 from security_logging.events.types import LOGIN_FAILED
 from security_logging.formatters.security import ECSFormatter
@@ -15,7 +15,7 @@ from security_logging.formatters.security import ECSFormatter
 
 def line(**fields: object) -> str:
     """Return a line of the JSON log."""
-    event = events.make_event(LOGIN_FAILED, **fields)
+    event = make_event(LOGIN_FAILED, **fields)
     record = logging.makeLogRecord({"name": "security.auth", "msg": render_message(event), "security_event": event})
     return ECSFormatter(service="shop").format(record)
 

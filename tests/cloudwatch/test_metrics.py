@@ -5,7 +5,7 @@ import pytest
 from cloudwatch.filter_patterns import matches, value_of
 from security_logging.cloudwatch.setup.metrics import Metric, alarms, metrics
 from security_logging.events import ecs, types
-from security_logging.events import event as events
+from security_logging.events.event import make_event
 from security_logging.events.types import EventType
 
 BY_NAME = {metric.name: metric for metric in metrics()}
@@ -13,7 +13,7 @@ BY_NAME = {metric.name: metric for metric in metrics()}
 
 def matching(event_type: EventType, **fields: object) -> set[str]:
     """Return the names of the metrics that count such an event."""
-    document = ecs.document(events.make_event(event_type, **fields))
+    document = ecs.document(make_event(event_type, **fields))
     return {metric.name for metric in metrics() if matches(metric.pattern, document)}
 
 
@@ -51,7 +51,7 @@ def test_user_name_that_looks_like_an_event() -> None:
 @pytest.mark.parametrize("name", ["Lag", "Dropped", "Rejected"])
 def test_value(name: str) -> None:
     """A metric of the pipeline takes its value from the heartbeat, where it is a number."""
-    document = ecs.document(events.make_event(types.HEARTBEAT, lag=7, dropped=7, rejected=7))
+    document = ecs.document(make_event(types.HEARTBEAT, lag=7, dropped=7, rejected=7))
     assert value_of(BY_NAME[name].value, document) == 7
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from security_logging.cloudwatch.setup import queries
 from security_logging.cloudwatch.setup.queries import Query
-from security_logging.events.event import counted, event_types
 from security_logging.events.fields import FIELDS
+from security_logging.events.type_registry import counted, event_types
 
 ALL = queries.queries()
 every_query = pytest.mark.parametrize("query", ALL, ids=lambda query: query.name)

@@ -25,7 +25,7 @@ from security_logging.cloudwatch.setup.provision import plan
 from security_logging.cloudwatch.shipping.log_file import LogFile
 from security_logging.cloudwatch.shipping.shipper_state import ShipperState
 from security_logging.events import ecs
-from security_logging.events import event as events
+from security_logging.events.event import make_event
 from security_logging.events.types import BANNED, HEARTBEAT, LOGIN_FAILED
 from security_logging.formatters.security import ConsoleFormatter, ECSFormatter
 from security_logging.management.commands import security_cloudwatch
@@ -267,7 +267,7 @@ def test_table() -> None:
 
 def test_table_of_events() -> None:
     """A whole event is shown as the console log shows it; the last column has more room, and a time is readable."""
-    event = events.make_event(LOGIN_FAILED, ip="203.0.113.7", user="\x1b[2J", path="/" + "x" * 200)
+    event = make_event(LOGIN_FAILED, ip="203.0.113.7", user="\x1b[2J", path="/" + "x" * 200)
     row = table([{"@timestamp": "1785585600123", "@message": ecs.render_json(event)}]).split("\n")[-1]
     assert row.startswith(r"2026-08-01 12:00:00  login_failed   203.0.113.7     user=\u001b[2J path=/xxx")
     assert (len(row), row[-3:]) == (19 + 2 + 120, "...")
@@ -285,9 +285,9 @@ def test_empty_table() -> None:
 
 def test_tail(logs: Any) -> None:
     """`tail` shows the stream as the console log does, without heartbeats."""
-    failed, banned = events.make_event(LOGIN_FAILED, ip="203.0.113.7", user="alice"), events.make_event(BANNED)
+    failed, banned = make_event(LOGIN_FAILED, ip="203.0.113.7", user="alice"), make_event(BANNED)
     foreign = ECSFormatter().format(logging.makeLogRecord({"name": "django.request", "msg": "disk full"}))
-    documents = [ecs.render_json(event) for event in (failed, banned, events.make_event(HEARTBEAT))]
+    documents = [ecs.render_json(event) for event in (failed, banned, make_event(HEARTBEAT))]
     put(logs, "security", *documents, foreign, "rubbish \x1b[2J")
     lines = run("tail", "--once").splitlines()
     assert [("login_failed" in lines[0]), ("banned" in lines[1]), ("disk full" in lines[2])] == [True] * 3
@@ -296,7 +296,7 @@ def test_tail(logs: Any) -> None:
 
 def test_tail_of_one_kind(logs: Any) -> None:
     """`--event` shows one kind of event, `--json` the lines as they are."""
-    failed, banned = events.make_event(LOGIN_FAILED), events.make_event(BANNED)
+    failed, banned = make_event(LOGIN_FAILED), make_event(BANNED)
     put(logs, "security", ecs.render_json(failed), ecs.render_json(banned), "rubbish")
     assert run("tail", "--once", "--json", "--event=banned") == f"{ecs.render_json(banned)}\n"
 
@@ -319,7 +319,7 @@ def test_following(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_color_is_forced(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """FORCE_COLOR has the stream coloured where there is no terminal."""
-    put(logs, "security", ecs.render_json(events.make_event(LOGIN_FAILED)))
+    put(logs, "security", ecs.render_json(make_event(LOGIN_FAILED)))
     plain = run("tail", "--once")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -329,7 +329,7 @@ def test_color_is_forced(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_color() -> None:
     """On a terminal the level has its colour."""
-    line = tail.show(ecs.render_json(events.make_event(LOGIN_FAILED)), ConsoleFormatter(color=True))
+    line = tail.show(ecs.render_json(make_event(LOGIN_FAILED)), ConsoleFormatter(color=True))
     assert line is not None
     assert "\x1b[33mlogin_failed" in line
 

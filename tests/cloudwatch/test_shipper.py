@@ -20,8 +20,8 @@ from security_logging.cloudwatch.shipping import shipper as shipping
 from security_logging.cloudwatch.shipping.progress_bar import ProgressBar
 from security_logging.cloudwatch.shipping.shipper import Progress, Shipper
 from security_logging.cloudwatch.shipping.shipper_state import ShipperState
-from security_logging.events import event as events
 from security_logging.events.ecs import render_json
+from security_logging.events.event import make_event
 from security_logging.events.types import LOGIN_FAILED
 
 pytestmark = pytest.mark.usefixtures("site")
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 def write(path: Path, count: int) -> list[str]:
     """Append events to the log and return their ids."""
-    found = [events.make_event(LOGIN_FAILED, ip="203.0.113.7", user="alice") for _ in range(count)]
+    found = [make_event(LOGIN_FAILED, ip="203.0.113.7", user="alice") for _ in range(count)]
     with path.open("a") as file:
         file.write("".join(f"{render_json(event)}\n" for event in found))
     return [event.id for event in found]

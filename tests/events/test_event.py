@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from security_logging.events import event as events
+from security_logging.events import type_registry
 from security_logging.events.ecs import parse_json, render_json
-from security_logging.events.event import SecurityEvent, counted, event_types, get, make_event, register
+from security_logging.events.event import SecurityEvent, make_event
 from security_logging.events.line import parse, render
+from security_logging.events.type_registry import counted, event_types, get, register
 from security_logging.events.types import LOGIN_FAILED, LOGOUT, EventType
 from security_logging.fail2ban.files.render import render_filter
 
@@ -31,7 +32,7 @@ VOUCHER_GUESSED = EventType(
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what the test registers."""
-    monkeypatch.setattr(events, "_registry", dict(events._registry))
+    monkeypatch.setattr(type_registry, "_registry", dict(type_registry._registry))
 
 
 def _event(**changes: Any) -> SecurityEvent:
@@ -155,7 +156,7 @@ def test_register_twice() -> None:
 def test_own_type_is_counted() -> None:
     """The modes of its family count it, the others do not."""
     register(VOUCHER_GUESSED)
-    assert {mode: VOUCHER_GUESSED in counted(mode) for mode in events.MODES} == {
+    assert {mode: VOUCHER_GUESSED in counted(mode) for mode in type_registry.MODES} == {
         "normal": False,
         "admin": False,
         "probe": True,

@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.test import override_settings
 
 from security_logging import log_event
-from security_logging.events.event import SecurityEvent, event_types
+from security_logging.events.event import SecurityEvent
+from security_logging.events.type_registry import event_types
 from security_logging.events.types import LOGIN, LOGOUT, PROBE, USER_CREATED, USER_DELETED
 from security_logging.logger import events_of, is_wanted
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_strategies import events, fullest, texts
-from security_logging.events.event import LINE_LIMIT, SecurityEvent, longest_line
+from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import FIELDS, Kind
 from security_logging.events.line import parse, prefix, render, render_message
+from security_logging.events.type_registry import LINE_LIMIT, longest_line
 from security_logging.events.types import EVENT_TYPES, LOGIN_FAILED, LOGOUT, EventType
 
 every_type = pytest.mark.parametrize("event_type", EVENT_TYPES, ids=lambda event_type: event_type.name)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from security_logging.events import types as event_types
-from security_logging.events.event import (
+from security_logging.events.fields import FIELDS, HEAD, Field
+from security_logging.events.type_registry import (
     COUNTED_AS,
     EVENT_CLASSES,
     FOREIGN,
@@ -21,7 +22,6 @@ from security_logging.events.event import (
     get,
     longest_line,
 )
-from security_logging.events.fields import FIELDS, HEAD, Field
 from security_logging.events.types import EVENT_TYPES, EventType
 
 TESTS = Path(__file__).parent.parent

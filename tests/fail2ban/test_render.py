@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from security_logging.events import event as events
-from security_logging.events.event import MODES, register
+from security_logging.events import type_registry
 from security_logging.events.line import IDENT
+from security_logging.events.type_registry import MODES, register
 from security_logging.events.types import EVENT_TYPES, EventType
 from security_logging.fail2ban.files.render import JailOptions, render_filter, render_jails
 
@@ -62,7 +62,7 @@ def test_what_is_never_counted(name: str) -> None:
 )
 def test_own_event_type(monkeypatch: pytest.MonkeyPatch, counted_as: str | None, modes: list[str]) -> None:
     """A project's own event type is in the modes of its family."""
-    monkeypatch.setattr(events, "_registry", dict(events._registry))
+    monkeypatch.setattr(type_registry, "_registry", dict(type_registry._registry))
     register(EventType("voucher_guessed", "probe", logging.WARNING, "A voucher.", ("user",), counted_as=counted_as))
     assert [mode for mode in MODES if "voucher_guessed" in _words(mode)] == modes
 

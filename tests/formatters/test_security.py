@@ -20,8 +20,9 @@ from hypothesis import given
 
 from event_strategies import events, texts
 from security_logging.events.ecs import parse_json, render_json
-from security_logging.events.event import LINE_LIMIT, SecurityEvent
+from security_logging.events.event import SecurityEvent
 from security_logging.events.line import parse, render, render_message
+from security_logging.events.type_registry import LINE_LIMIT
 from security_logging.events.types import LOGIN_FAILED
 from security_logging.formatters.security import ConsoleFormatter, ECSFormatter, SecurityLineFormatter, event_of
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from celery import Celery, signals  # type: ignore[import-untyped]  # it has none
@@ -11,7 +13,7 @@ from django.apps import apps
 from log_records import record
 from security_logging import log_filters
 from security_logging.events.event import SecurityEvent
-from security_logging.integrations import celery, memory
+from security_logging.integrations import celery
 from security_logging.log_filters import ContextFilter
 
 MEMORY = {"memory_mb": 52, "available_mb": 812, "swap_mb": 0}
@@ -22,11 +24,16 @@ STARTS = {
 }
 
 
+MEMINFO = (
+    "MemTotal: 2048000 kB\nMemAvailable: 1024000 kB\nSwapTotal: 20480 kB\nSwapFree: 10240 kB\nHugePages_Total: 0\n"
+)
+
+
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     """Yield an application of Celery's that runs its tasks at once, connected to our logging."""
     monkeypatch.setattr(log_filters, "providers", [])
-    monkeypatch.setattr(memory, "read", lambda: MEMORY)
+    monkeypatch.setattr(celery, "read_memory", lambda: MEMORY)
     monkeypatch.setattr("celery.app.log.Logging._setup", False)
     celery._memory.cache_clear()
     celery.connect()
@@ -91,3 +98,40 @@ def test_start(app: Celery, signal: signals.Signal, reason: str, captured: list[
     """A worker, each of its child processes and the beat say that they begin to log."""
     signal.send(sender=app)
     assert [(event.type.name, event.fields["reason"]) for event in captured] == [("logging_started", reason)]
+
+
+def _proc(directory: Path, statm: str, meminfo: str) -> Path:
+    """Write a /proc with these files."""
+    (directory / "self").mkdir()
+    (directory / "self" / "statm").write_text(statm)
+    (directory / "meminfo").write_text(meminfo)
+    return directory
+
+
+def test_read_memory(tmp_path: Path) -> None:
+    """Memory is told in MiB."""
+    pages = 50 * 1024**2 // os.sysconf("SC_PAGE_SIZE")
+    assert celery.read_memory(_proc(tmp_path, f"99 {pages} 1", MEMINFO)) == {
+        "memory_mb": 50,
+        "available_mb": 1000,
+        "swap_mb": 10,
+    }
+
+
+def test_memory_of_this_process() -> None:
+    """The process of the test needs some memory, and less than the machine has."""
+    found = celery.read_memory()
+    assert 5 < found["memory_mb"] < 100_000
+
+
+@pytest.mark.parametrize(
+    ("statm", "meminfo"), [("", MEMINFO), ("1 x", MEMINFO), ("1 1", ""), ("1 1", "MemAvailable: much"), ("1 1", "\n")]
+)
+def test_memory_of_other_systems(tmp_path: Path, statm: str, meminfo: str) -> None:
+    """Where /proc says something else, nothing is told rather than something wrong."""
+    assert celery.read_memory(_proc(tmp_path, statm, meminfo)) == {}
+
+
+def test_memory_without_proc(tmp_path: Path) -> None:
+    """Where there is no /proc, nothing is told."""
+    assert celery.read_memory(tmp_path) == {}

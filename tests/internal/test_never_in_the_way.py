@@ -23,8 +23,7 @@ from django.test import Client
 from security_logging import logger, middleware
 from security_logging.addresses import client_ip
 from security_logging.conf import declared
-from security_logging.events import event as events
-from security_logging.events import line as line_format
+from security_logging.events import event
 from security_logging.formatters.security import SecurityLineFormatter
 from security_logging.handlers.file import SecurityFileHandler
 from security_logging.internal import flood
@@ -194,11 +193,11 @@ class Workshop:
 
 PARTS: tuple[tuple[Any, str], ...] = (
     (client_ip, "resolve"), (client_ip, "trusted_proxies"), (surface, "resolve"), (surface, "match_of"),
-    (current, "current_request"), (logger, "current_request"), (events, "new_event"), (events, "_normalised"),
-    (line_format, "render_message"), (logger, "events_of"), (logger, "is_wanted"), (logger, "_write"),
+    (current, "current_request"), (logger, "current_request"), (logger, "new_event"), (event, "_normalised"),
+    (logger, "render_message"), (logger, "events_of"), (logger, "is_wanted"), (logger, "_write"),
     (logger, "plain_request"), (flood.Flood, "fold"), (user_names, "protected"), (logins, "typed_name"),
-    (logins, "name_of"), (logins, "key_of"), (prior_failures, "count"), (prior_failures, "before_login"),
-    (middleware, "may_be_unsignalled"), (middleware, "log_unsignalled"),
+    (logins, "name_of"), (logins, "key_of"), (prior_failures, "count"), (logins, "before_login"),
+    (logins, "log_failure"), (middleware, "may_be_unsignalled"), (middleware, "log_unsignalled"),
 )  # fmt: skip
 
 # What is broken: how, and whether the event is written nevertheless.

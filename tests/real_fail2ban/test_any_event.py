@@ -16,7 +16,7 @@ import pytest
 
 from fail2ban_server import SHIPPED, SYSTEM_PYTHON, command, short_directory
 from random_events import as_network, expected, random_record
-from security_logging.events.event import MODES
+from security_logging.events.type_registry import MODES
 from security_logging.formatters.security import ECSFormatter, SecurityLineFormatter
 
 pytestmark = pytest.mark.real_fail2ban

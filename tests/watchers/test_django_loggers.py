@@ -16,7 +16,7 @@ import pytest
 
 import security_logging
 from security_logging.events.event import SecurityEvent
-from security_logging.watchers import django_loggers
+from security_logging.watchers import django_loggers, refusals
 
 SITE = Path(__file__).parent.parent / "logging_site.py"
 EVENTS = [
@@ -191,10 +191,10 @@ def test_python_prints_what_nobody_handles(
 def test_own_error_in_a_record(logger: logging.Logger, seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of ours keeps no record from the project."""
 
-    def fail(record: logging.LogRecord) -> None:
+    def fail(*arguments: object, **fields: object) -> None:
         raise ZeroDivisionError
 
     django_loggers.connect()
-    monkeypatch.setattr(django_loggers, "log_record", fail)
+    monkeypatch.setattr(refusals, "log_event", fail)
     logger.error("suspicious")
     assert seen == ["suspicious"]

@@ -9,7 +9,8 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
-from security_logging.events.event import MODES, SecurityEvent, counted
+from security_logging.events.event import SecurityEvent
+from security_logging.events.type_registry import MODES, counted
 from security_logging.events.types import UNTRUSTED_FORWARDING
 from security_logging.logger import log_event
 from security_logging.watchers import forwarding

@@ -92,8 +92,8 @@ def test_switched_off(security_records: list[logging.LogRecord]) -> None:
 def test_hostile_name() -> None:
     """A name that no cache would take as a key is counted like any other."""
     hostile = "x" * 10_000 + "\n \ud800"
-    prior_failures.count(lambda: hostile, make_event(LOGIN_FAILED))
-    assert prior_failures.before_login(lambda: hostile, None) == 1
+    prior_failures.count(hostile, make_event(LOGIN_FAILED))
+    assert prior_failures.before_login(hostile, None) == 1
 
 
 def test_unknown_address(security_records: list[logging.LogRecord]) -> None:
@@ -104,7 +104,7 @@ def test_unknown_address(security_records: list[logging.LogRecord]) -> None:
 
 def test_without_a_request() -> None:
     """Without a request the user alone counts."""
-    assert prior_failures.before_login(lambda: "alice", None) == 0
+    assert prior_failures.before_login("alice", None) == 0
 
 
 @pytest.mark.parametrize("data", [{"username": "alice"}, {"username": "alice", "password": PASSWORD}])
@@ -126,4 +126,4 @@ def test_failure_without_a_name() -> None:
     """Without a user name the address alone counts."""
     request = RequestFactory().post("/", REMOTE_ADDR="203.0.113.7")
     prior_failures.log_failure(LOGIN_FAILED, request, reason="csrf")
-    assert prior_failures.before_login(lambda: "alice", request) == 1
+    assert prior_failures.before_login("alice", request) == 1

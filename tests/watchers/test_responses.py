@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.test import RequestFactory, override_settings
 from django.urls import resolve, set_script_prefix
 
 from security_logging.events.event import SecurityEvent
-from security_logging.watchers.responses import log_unsignalled
+from security_logging.watchers import responses
+from security_logging.watchers.responses import add_reader, log_unsignalled
 
 ALICE, STELLA = User(pk=1, username="alice"), User(pk=2, username="stella", is_staff=True)
 
@@ -109,3 +111,23 @@ def test_before_any_view(captured: list[SecurityEvent]) -> None:
     """An answer of a middleware before a view was chosen tells nothing."""
     log_unsignalled(RequestFactory().post("/accounts/login/"), HttpResponse())
     assert captured == []
+
+
+def test_readers(monkeypatch: pytest.MonkeyPatch, captured: list[SecurityEvent]) -> None:
+    """Readers read a response in turn until one knows it; one that is added twice reads once."""
+    asked: list[str] = []
+
+    def ignorant(request: HttpRequest, response: HttpResponseBase) -> bool:
+        asked.append("ignorant")
+        return False
+
+    def wise(request: HttpRequest, response: HttpResponseBase) -> bool:
+        asked.append("wise")
+        return True
+
+    monkeypatch.setattr(responses, "_readers", [])
+    for reader in (ignorant, ignorant, wise):
+        add_reader(reader)
+    add_reader(lambda request, response: pytest.fail("asked too many"))
+    log_unsignalled(RequestFactory().post("/accounts/login/"), HttpResponse())
+    assert (asked, captured) == (["ignorant", "wise"], [])

@@ -10,7 +10,7 @@ from security_logging.cloudwatch.counts import Counts
 from security_logging.cloudwatch.sending import own_traffic
 from security_logging.conf import conf
 from security_logging.events import ecs
-from security_logging.events import event as events
+from security_logging.events.event import make_event
 from security_logging.events.types import HEARTBEAT, LOGGING_DEGRADED
 from security_logging.logger import log_event
 
@@ -38,7 +38,7 @@ class Reporter:
             return
         self._next_beat = time.monotonic() + conf.CLOUDWATCH_HEARTBEAT
         since, self._beaten = self._counts.since(self._beaten), self._counts.copy()
-        event = events.make_event(
+        event = make_event(
             HEARTBEAT,
             sink=self._sink,
             sent=since.sent + since.replayed,

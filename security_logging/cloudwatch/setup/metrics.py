@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from security_logging.events import types
-from security_logging.events.event import counted
 from security_logging.events.fields import FIELDS
+from security_logging.events.type_registry import counted
 from security_logging.events.types import EventType
 
 SUSPICIOUS_FAILURES = 3  # failed attempts before a login that make it worth an alarm

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from string import Template
 
 from security_logging.events import types
-from security_logging.events.event import counted
 from security_logging.events.fields import FIELDS
+from security_logging.events.type_registry import counted
 from security_logging.events.types import EventType
 
 EXAMPLES = {"ip": "203.0.113.7", "user": "alice", "request_id": "00000000-0000-0000-0000-000000000000"}

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from security_logging.checks.problem import Problem
-from security_logging.events import line as line_format
+from security_logging.events.line import IDENT
 from security_logging.fail2ban.checking.problems import problem
 
 QUIET_DAYS = 7
@@ -21,10 +21,10 @@ _LINES = 50  # that are read
 _SHOWN = 60  # characters of a line in a message
 _ZONES = 14 * 3600  # seconds between two zones at most; a file that was copied is older than its time
 _FORMS = {
-    "file": re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\S* {line_format.IDENT}\[\d+\]: "),
+    "file": re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\S* {IDENT}\[\d+\]: "),
     "json": re.compile(r'\{"@timestamp":"'),
-    "docker": re.compile(rf'\{{"log":"[^ ]+ {line_format.IDENT}\[\d+\]: '),
-    "short": re.compile(rf"(?!\d{{4}}-\d\d-\d\d )[^{{]\S* .{{0,80}}{line_format.IDENT}(?:\[\d+\])?: "),
+    "docker": re.compile(rf'\{{"log":"[^ ]+ {IDENT}\[\d+\]: '),
+    "short": re.compile(rf"(?!\d{{4}}-\d\d-\d\d )[^{{]\S* .{{0,80}}{IDENT}(?:\[\d+\])?: "),
 }
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from security_logging.events.event import MODES, counted
 from security_logging.events.line import IDENT
+from security_logging.events.type_registry import MODES, counted
 from security_logging.fail2ban.configuration import DEFAULT_IGNORED
 
 DEFAULT_LOG = "/var/log/django/security.log"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 
 from security_logging.events import ecs
-from security_logging.events import line as line_format
 from security_logging.events.event import SecurityEvent
+from security_logging.events.line import render
 from security_logging.events.types import BANNED, UNBANNED, EventType
 from security_logging.fail2ban.files.render import filled
 
@@ -31,7 +31,7 @@ _SHELL: Mapping[str, str] = {
     **{str(number): f"${{{name}}}" for name, number in _NUMBERS.items()},
 }
 _FORMS: Mapping[str, Callable[[SecurityEvent], str]] = {
-    "text": line_format.render,
+    "text": render,
     "json": lambda event: ecs.render_json(event, {"log": _log(event.type)}),
 }
 

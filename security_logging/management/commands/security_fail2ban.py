@@ -23,7 +23,7 @@ from security_logging.fail2ban.installing import install_command, options
 from security_logging.fail2ban.installing.choosing import choices_from
 from security_logging.fail2ban.installing.install import InstallError
 from security_logging.fail2ban.installing.questions import UnansweredError
-from security_logging.formatters.records import visible
+from security_logging.formatters.record_text import visible
 from security_logging.operations.doctor.fail2ban import CONFIGURATION
 from security_logging.operations.site import this_site
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from security_logging.events.event import event_types
+from security_logging.events.type_registry import event_types
 from security_logging.events.types import EventType
 from security_logging.handlers.sinks import CONSOLE, JSON, LINE, OTHER, Sink, logger_of, other_sinks, sinks
 from security_logging.logger import is_wanted

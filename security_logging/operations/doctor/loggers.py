@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from security_logging.checks.problem import Problem, error, ok
 from security_logging.conf import conf
-from security_logging.events.event import EVENT_CLASSES, event_types
+from security_logging.events.type_registry import EVENT_CLASSES, event_types
 from security_logging.handlers.sinks import logger_of, sinks
 
 

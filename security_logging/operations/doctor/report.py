@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from security_logging.checks.problem import Level, exit_status, worst
-from security_logging.formatters.records import visible
+from security_logging.formatters.record_text import visible
 from security_logging.operations.doctor.chapters import Chapter, levels
 from security_logging.operations.doctor.inventory import Row
 

@@ -12,7 +12,7 @@ from security_logging.checks.middleware import MIDDLEWARE
 from security_logging.checks.missing_events import missing_here
 from security_logging.checks.problem import Problem, note, ok
 from security_logging.conf import Settings
-from security_logging.events import event as events
+from security_logging.events import type_registry
 from security_logging.logger import is_wanted
 
 
@@ -47,11 +47,11 @@ def check_coverage() -> Iterator[Problem]:
     found = [*_switched_off(), *_without_middleware(), *_without_package(), *_unwatched()]
     yield from found
     if not found:
-        yield ok("coverage", f"Each of the {len(events.event_types())} event types can be logged.")
+        yield ok("coverage", f"Each of the {len(type_registry.event_types())} event types can be logged.")
 
 
 def _switched_off() -> Iterator[Problem]:
-    names = [kind.name for kind in events.event_types() if not is_wanted(kind)]
+    names = [kind.name for kind in type_registry.event_types() if not is_wanted(kind)]
     if names:
         yield note("unseen.switched_off", f"{Settings.EVENTS.name} switches off: {', '.join(names)}.")
 
@@ -64,7 +64,7 @@ def _without_middleware() -> Iterator[Problem]:
 
 def _without_package() -> Iterator[Problem]:
     for need in NEEDS:
-        if is_wanted(events.get(need.event)) and not any(map(apps.is_installed, need.apps)):
+        if is_wanted(type_registry.get(need.event)) and not any(map(apps.is_installed, need.apps)):
             message = f"{need.event} cannot happen: INSTALLED_APPS has no {need.what} ({', '.join(need.apps)})."
             yield note("unseen.package", message)
 

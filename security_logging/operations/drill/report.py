@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from security_logging.formatters.records import visible
+from security_logging.formatters.record_text import visible
 from security_logging.operations.drill.results import Outcome, Result
 
 _VERDICTS = {0: "passed", 1: "FAILED", 2: "passed as far as it could be performed"}

@@ -357,7 +357,7 @@ def test_failures_are_counted(name: str, captured: list[SecurityEvent], settings
     """Each failed login and second factor is one that the next login of the address says was before it."""
     settings.SECURITY_LOGGING_PRIOR_FAILURES_WINDOW = 60
     request = RequestFactory().get("/", REMOTE_ADDR=ADDRESS)
-    count = partial(prior_failures.before_login, lambda: "somebody else", request)
+    count = partial(prior_failures.before_login, "somebody else", request)
     FLOWS[name].before(client := Client(REMOTE_ADDR=ADDRESS))
     before = count()
     FLOWS[name].act(client)

@@ -14,7 +14,7 @@ from django.test import override_settings
 from django.utils.log import AdminEmailHandler
 
 from patient import healthy
-from security_logging.events.event import event_types
+from security_logging.events.type_registry import event_types
 from security_logging.formatters.security import ECSFormatter
 from security_logging.handlers.file import SecurityFileHandler
 from security_logging.handlers.sinks import Sink

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from log_records import MOMENT, failed, record
-from security_logging.formatters.records import message_of, text_of, time_of, traceback_of
+from security_logging.formatters.record_text import message_of, text_of, time_of, traceback_of
 
 
 class Unshowable:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from security_logging.events.fields import clip
-from security_logging.formatters.records import text_of, visible
+from security_logging.formatters.record_text import text_of, visible
 
 _ROOM = 256  # characters of one value
 

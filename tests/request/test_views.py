@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.views import LoginView
 from django.urls import resolve
 
-from security_logging.request.view_classes import is_of, view_class_of
+from security_logging.request.views import is_of, view_class_of
 from testsite.views import WhoAmI
 
 
