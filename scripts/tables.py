@@ -110,6 +110,7 @@ def _section(event_type: EventType) -> str:
         ["logger", f"`security.{event_type.event_class}`"],
         ["level", logging.getLevelName(event_type.level)],
         ["counted by Fail2ban", _counted(event_type)],
+        *([["proof of intent", "; or ".join(proof.value for proof in event_type.proofs)]] if event_type.proofs else []),
         ["fields", ", ".join(f"`{name}`" for name in (*HEAD, *event_type.fields))],
         ["OWASP Logging Vocabulary", f"`{event_type.owasp}`" if event_type.owasp else "none"],
         ["ECS category / type / outcome", _ecs(event_type)],

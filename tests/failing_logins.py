@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from functools import partial
 from typing import Any
 
 import django
@@ -47,7 +46,7 @@ def main() -> None:
             prior_failures.log_failure(LOGIN_FAILED, request, reason="bad_credentials", user=name)
             print("failed", flush=True)
         else:
-            print(prior_failures.before_login(partial(str, name), request), flush=True)
+            print(prior_failures.before_login(name, request), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from enum import Enum
+
+LOCKED = "locked"  # the family of events that prove nothing; only a mode of its own may count it
+
+
+class Proof(Enum):
+    """What proves that the sender of a counted event meant it, and not a hostile page open in the sender's browser."""
+
+    CREDENTIAL_CHECKED = "a credential was checked"
+    LOGIN_ATTEMPT = "a login attempt without the marks of another site's page, or with a CSRF token that fits"
+    BAIT_PATH = "a bait path that no page asked for"
 
 
 @dataclass(frozen=True)
@@ -12,10 +23,11 @@ class EventType:
     A kind of security event.
 
     `name` is never renamed. `fields` are the names of the optional fields in line order, after those of `HEAD`.
-    `counted_as` is the family of Fail2ban modes that counts the event, None when no mode ever does. `owasp` is the
-    name in the OWASP Logging Vocabulary, `ecs_*` are values of the Elastic Common Schema's closed lists, `ocsf` is
-    the pair (class, activity) of the Open Cybersecurity Schema Framework, `attack` a MITRE ATT&CK technique; an
-    empty string means that the standard has no name for it. `severity` runs from 0 to 100.
+    `counted_as` is the family of Fail2ban modes that counts the event, None when no mode ever does. `proofs` says what
+    proves that the sender meant it: each event of a counted type has one of these. `owasp` is the name in the OWASP
+    Logging Vocabulary, `ecs_*` are values of the Elastic Common Schema's closed lists, `ocsf` is the pair (class,
+    activity) of the Open Cybersecurity Schema Framework, `attack` a MITRE ATT&CK technique; an empty string means that
+    the standard has no name for it. `severity` runs from 0 to 100.
     """
 
     name: str
@@ -31,6 +43,15 @@ class EventType:
     ocsf: tuple[int, int] = (0, 0)
     attack: str = ""
     severity: int = 30
+    proofs: tuple[Proof, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a counted type without a proof: a hostile page could have its visitors banned."""
+        if self.counted_as not in (None, LOCKED) and not self.proofs:
+            raise ValueError(
+                f"Event type {self.name!r} is counted as {self.counted_as!r} without a proof of intent: name what each"
+                " such event proves, e.g. proofs=(Proof.CREDENTIAL_CHECKED,), or leave counted_as out."
+            )
 
 
 _CLIENT = ("method", "path", "status", "agent", "request_id", "peer", "claimed", "ip_reason")
@@ -53,6 +74,7 @@ LOGIN_FAILED = EventType(
     "login_failed", "auth", logging.WARNING, "A login was refused.", (*_WHO, "crosssite", "known"), counted_as="normal",
     owasp="authn_login_fail", ecs_categories=_AUTHN, ecs_types=("start",), ecs_outcome="failure",
     ocsf=(3002, 1), attack="T1110", severity=50,
+    proofs=(Proof.CREDENTIAL_CHECKED, Proof.LOGIN_ATTEMPT),
 )  # fmt: skip
 LOGIN_LOCKED = EventType(
     "login_locked", "auth", logging.WARNING, "A user or an address was locked out by the application.", _WHO,
@@ -63,11 +85,13 @@ MFA_FAILED = EventType(
     "mfa_failed", "auth", logging.WARNING, "A second factor was refused.", _WHO, counted_as="normal",
     owasp="authn_login_fail", ecs_categories=_AUTHN, ecs_types=("start",), ecs_outcome="failure",
     ocsf=(3002, 1), attack="T1621", severity=60,
+    proofs=(Proof.CREDENTIAL_CHECKED, Proof.LOGIN_ATTEMPT),
 )  # fmt: skip
 TOKEN_FAILED = EventType(
     "token_failed", "auth", logging.WARNING, "An API token was refused.", _WHO, counted_as="normal",
     owasp="authn_login_fail", ecs_categories=_AUTHN, ecs_types=("start",), ecs_outcome="failure",
     ocsf=(3002, 1), attack="T1550.001", severity=50,
+    proofs=(Proof.CREDENTIAL_CHECKED,),
 )  # fmt: skip
 PASSWORD_CHANGED = EventType(
     "password_changed", "auth", logging.INFO, "A password was changed.", (*_ACTOR, "target", "target_id"),
@@ -152,6 +176,7 @@ PROBE = EventType(
     (*_CLIENT, "count"), counted_as="probe",
     owasp="malicious_excess_404", ecs_categories=_WEB, ecs_types=("access", "error"), ecs_outcome="failure",
     ocsf=(4002, 3), attack="T1595.003", severity=30,
+    proofs=(Proof.BAIT_PATH,),
 )  # fmt: skip
 CROSSSITE_REQUEST = EventType(
     "crosssite_request", "probe", logging.INFO,

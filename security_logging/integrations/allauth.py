@@ -129,16 +129,19 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
 def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase, reason: str) -> None:
     who = actor(request)
     status = response.status_code
-    if event_type is LOGIN_FAILED and reason != BAD_CODE:
-        log_untried(request, reason, status, _typed(request))
-    elif event_type is TOKEN_FAILED:
+    if event_type is TOKEN_FAILED:
         if reason != EMPTY:
             log_refused_token(request, BAD_TOKEN, status)
     elif event_type is PASSWORD_CHANGE_FAILED:
         log_event(event_type, request, reason=reason, **who, target=who.get("user"), target_id=who.get("user_id"))
+    elif event_type is LOGIN_FAILED:  # of a passkey too: the answer to an empty one is that to a wrong one
+        log_untried(request, reason, status, _typed(request))
     else:
         user = who.get("user") or name_of(_pending(response))
-        log_failure(event_type, request, reason=reason, status=status, user=user)
+        if reason == BAD_CODE:
+            log_failure(event_type, request, reason=reason, status=status, user=user)
+        else:
+            log_untried(request, reason, status, user, event_type)
 
 
 def _pending(response: HttpResponseBase) -> Any | None:

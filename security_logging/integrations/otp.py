@@ -10,7 +10,7 @@ from security_logging.events.types import MFA_FAILED
 from security_logging.internal.errors import guarded
 from security_logging.request.user import name_of
 from security_logging.watchers.form_errors import error_codes, form_in
-from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused
+from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused, log_untried
 from security_logging.watchers.logins import LOCKED
 from security_logging.watchers.prior_failures import log_failure
 from security_logging.watchers.responses import add_reader
@@ -53,5 +53,5 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
         return False
     if codes - _QUESTIONS and not is_refused(request):
         reason = LOCKED if None in codes else EMPTY if "required" in codes else REJECTED_BY_FORM
-        log_failure(MFA_FAILED, request, reason=reason, status=response.status_code, user=name_of(user))
+        log_untried(request, reason, response.status_code, name_of(user), MFA_FAILED)
     return True

@@ -34,18 +34,21 @@ def is_cross_site(request: HttpRequest) -> bool:
 
 def is_sent_for_a_page(request: HttpRequest) -> bool:
     """
-    Tell whether a page may have made a browser send the request without its user wanting it.
+    Return whether a page, our own included, may have made a browser send the request.
 
-    Wider than `is_cross_site`, for requests that cost a tool nothing: an image in a comment on our own pages is
-    same-origin, and a browser marks nothing on plain HTTP or when it is old. Such a request is taken for a
-    visitor's if it looks like one: better one scanner missed than one visitor banned. What a page has a browser fetch
-    in advance (speculation rules) is marked as if the visitor had typed the address, but for its purpose.
+    Wider than `is_cross_site`, for requests that cost a tool nothing. Somebody may have put an image or a link into a
+    comment on our own pages, and to the browser a host name of an attacker's that points at our server is our own
+    origin: so of Sec-Fetch-Site only `none` is believed, which says that the visitor typed the address. A page can
+    have that sent too, by speculation rules; such a request names its purpose. A browser sends no mark on plain HTTP
+    or when it is old: then a request that looks like a browser's is taken for a visitor's. Better one scanner missed
+    than one visitor banned.
     """
     meta = request.META
     if is_cross_site(request) or any(meta.get(name) for name in _PURPOSES):
         return True
     if "HTTP_SEC_FETCH_SITE" in meta:
-        return meta.get("HTTP_SEC_FETCH_DEST", "document") not in _OF_THE_VISITOR
+        is_typed = meta["HTTP_SEC_FETCH_SITE"] == "none"
+        return not is_typed or meta.get("HTTP_SEC_FETCH_DEST", "document") not in _OF_THE_VISITOR
     is_like_a_browser = "HTTP_ACCEPT_LANGUAGE" in meta and meta.get("HTTP_USER_AGENT", "").startswith("Mozilla/")
     return request.method in ("GET", "HEAD") and is_like_a_browser
 

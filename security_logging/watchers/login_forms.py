@@ -19,6 +19,7 @@ from security_logging.events.types import (
     RATE_LIMITED,
     SUSPICIOUS_REQUEST,
     TOKEN_FAILED,
+    EventType,
 )
 from security_logging.internal.errors import guarded
 from security_logging.logger import events_of, log_event
@@ -80,7 +81,9 @@ def log_login_attempt(request: HttpRequest, response: HttpResponseBase, typed: s
         log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=name_of(user))
 
 
-def log_untried(request: HttpRequest, reason: str, status: int | None, user: str | None = None) -> None:
+def log_untried(
+    request: HttpRequest, reason: str, status: int | None, user: str | None = None, event_type: EventType = LOGIN_FAILED
+) -> None:
     """
     Log an attempt that ended before any credential was checked.
 
@@ -91,7 +94,7 @@ def log_untried(request: HttpRequest, reason: str, status: int | None, user: str
     if is_cross_site(request) and not has_passed_csrf(request):
         log_event(CROSSSITE_REQUEST, request, reason=reason, status=status)
     else:
-        log_failure(LOGIN_FAILED, request, reason=reason, status=status, user=user or _typed_user(request))
+        log_failure(event_type, request, reason=reason, status=status, user=user or _typed_user(request))
 
 
 def log_refused_token(request: HttpRequest, reason: str, status: int | None) -> None:

@@ -18,14 +18,14 @@ from security_logging.events.ecs import parse_json, render_json
 from security_logging.events.event import SecurityEvent, make_event
 from security_logging.events.line import parse, render
 from security_logging.events.type_registry import counted, event_types, get, register
-from security_logging.events.types import LOGIN_FAILED, LOGOUT, EventType
+from security_logging.events.types import LOGIN_FAILED, LOGOUT, EventType, Proof
 from security_logging.fail2ban.files.render import render_filter
 
 TIME = datetime(2026, 8, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)
 ID = "4f1c0a2b9d3e4c5f60718293"
 VOUCHER_GUESSED = EventType(
     "shop_voucher_guessed", "probe", logging.WARNING, "A voucher that does not exist was tried.",
-    ("user", "path", "object"), counted_as="probe",
+    ("user", "path", "object"), counted_as="probe", proofs=(Proof.CREDENTIAL_CHECKED,),
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from security_logging.events.type_registry import (
     get,
     longest_line,
 )
-from security_logging.events.types import EVENT_TYPES, EventType
+from security_logging.events.types import EVENT_TYPES, LOCKED, EventType
 
 TESTS = Path(__file__).parent.parent
 PACKAGE = TESTS.parent / "security_logging"
@@ -52,6 +52,26 @@ def test_class_and_family(event_type: EventType) -> None:
     """Its class has a logger, its family has a mode of the filter."""
     assert event_type.event_class in EVENT_CLASSES
     assert event_type.counted_as in {None, *COUNTED_AS}
+
+
+@every_type
+def test_proof(event_type: EventType) -> None:
+    """A type that is counted says what proves intent, and only such a type does."""
+    assert bool(event_type.proofs) is (event_type.counted_as not in (None, LOCKED))
+
+
+@pytest.mark.parametrize("family", COUNTED_AS)
+def test_counted_without_a_proof(family: str) -> None:
+    """A type that is counted without a proof of intent cannot be made."""
+    with pytest.raises(ValueError, match=f"'voucher' is counted as '{family}' without a proof of intent: name what"):
+        EventType("voucher", "probe", logging.WARNING, "A voucher was guessed.", (), counted_as=family)
+
+
+def test_lock_out_proves_nothing() -> None:
+    """What a lock-out refuses has no proof, so no mode but its own counts it."""
+    refused = EventType("refused", "auth", logging.WARNING, "A lock-out refused a login.", (), counted_as=LOCKED)
+    assert refused.proofs == ()
+    assert {mode: families for mode, (families, _) in MODES.items() if LOCKED in families} in ({}, {LOCKED: (LOCKED,)})
 
 
 @every_type

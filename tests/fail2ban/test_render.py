@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from configparser import RawConfigParser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from security_logging.events import type_registry
 from security_logging.events.line import IDENT
 from security_logging.events.type_registry import MODES, register
-from security_logging.events.types import EVENT_TYPES, EventType
+from security_logging.events.types import EVENT_TYPES, EventType, Proof
 from security_logging.fail2ban.files.render import JailOptions, render_filter, render_jails
 
 SHIPPED = Path(__file__).parent.parent.parent / "fail2ban"
@@ -63,7 +63,8 @@ def test_what_is_never_counted(name: str) -> None:
 def test_own_event_type(monkeypatch: pytest.MonkeyPatch, counted_as: str | None, modes: list[str]) -> None:
     """A project's own event type is in the modes of its family."""
     monkeypatch.setattr(type_registry, "_registry", dict(type_registry._registry))
-    register(EventType("voucher_guessed", "probe", logging.WARNING, "A voucher.", ("user",), counted_as=counted_as))
+    own = EventType("voucher_guessed", "probe", 30, "A voucher.", ("user",), proofs=(Proof.CREDENTIAL_CHECKED,))
+    register(replace(own, counted_as=counted_as))
     assert [mode for mode in MODES if "voucher_guessed" in _words(mode)] == modes
 
 

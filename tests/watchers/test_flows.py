@@ -64,14 +64,14 @@ def people() -> dict[str, User]:
 @every_flow
 def test_sync(flow: dict[str, Any], people: dict[str, User]) -> None:
     """Under WSGI a flow leaves exactly its lines."""
-    response, events = _run(Client, flow, people, REMOTE_ADDR=ADDRESS)
+    response, events = run_flow(Client, flow, people, REMOTE_ADDR=ADDRESS)
     assert (response.status_code, _lines(events)) == (flow["status"], _expected(people, flow["lines"]))
 
 
 @every_flow
 def test_async(flow: dict[str, Any], people: dict[str, User]) -> None:
     """Under ASGI it leaves the same."""
-    response, events = _run(FarAsyncClient, flow, people)
+    response, events = run_flow(FarAsyncClient, flow, people)
     assert (response.status_code, _lines(events)) == (flow["status"], _expected(people, flow["lines"]))
 
 
@@ -83,7 +83,7 @@ def test_failures_are_counted(flow: dict[str, Any], people: dict[str, User]) -> 
     """Each failed login, whoever has told it, is one that the next login of the address says was before it."""
     prior_failures.counts.clear()
     with override_settings(SECURITY_LOGGING_PRIOR_FAILURES_WINDOW=60):
-        _, events = _run(Client, flow, people, REMOTE_ADDR=ADDRESS)
+        _, events = run_flow(Client, flow, people, REMOTE_ADDR=ADDRESS)
         failures = [event for event in events if event.type is LOGIN_FAILED]
         request = RequestFactory().get("/", REMOTE_ADDR=ADDRESS)
         assert prior_failures.before_login("somebody else", request) == len(failures)
@@ -93,7 +93,7 @@ def test_failures_are_counted(flow: dict[str, Any], people: dict[str, User]) -> 
 def test_without_the_middleware(flow: dict[str, Any], people: dict[str, User]) -> None:
     """Without the middleware what Django signals and records is still logged."""
     with override_settings(MIDDLEWARE=[path for path in settings.MIDDLEWARE if path != MIDDLEWARE]):
-        _, events = _run(Client, flow, people, REMOTE_ADDR=ADDRESS)
+        _, events = run_flow(Client, flow, people, REMOTE_ADDR=ADDRESS)
     assert _lines(events) == _expected(people, flow.get("lines_without_middleware", flow["lines"]))
 
 
@@ -133,7 +133,7 @@ def _without(flow: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _run(
+def run_flow(
     kind: type[Client | AsyncClient], flow: dict[str, Any], people: dict[str, User], **defaults: Any
 ) -> tuple[HttpResponseBase, list[SecurityEvent]]:
     """Send the requests of a flow; return the last answer and the events that led to it."""

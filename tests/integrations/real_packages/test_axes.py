@@ -11,6 +11,7 @@ from django.test import Client
 
 from integrations.real_packages.conftest import ADDRESS, Lines
 from security_logging.integrations import axes
+from security_logging.watchers import logins
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +105,6 @@ def test_connected_once(client: Client, alice: User, lines: Lines) -> None:
 
 def test_failure_is_reported(client: Client, alice: User, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of ours changes no answer of axes."""
-    monkeypatch.setattr(axes, "mark_locked", lambda *arguments, **keywords: 1 / 0)
+    monkeypatch.setattr(logins, "plain_request", lambda request: 1 / 0)
     statuses = [attempt(client) for _ in range(4)]
     assert (statuses, lines().count(FAILED)) == ([200, 200, 429, 429], 4)

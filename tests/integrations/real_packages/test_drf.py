@@ -166,6 +166,6 @@ def test_after_a_reload_of_the_settings(client: Client, alice: User, lines: Line
 
 def test_failure_is_reported(client: Client, alice: User, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of ours changes no answer, and Django's own record still tells of the refusal."""
-    monkeypatch.setattr(drf, "_log", lambda error, context: 1 / 0)
+    monkeypatch.setattr(drf, "plain_request", lambda request: 1 / 0)
     response = client.get("/api/whoami/", headers={"authorization": "Token wrong"})
     assert (response.status_code, lines()) == (403, ["permission_denied surface=api reason=forbidden status=403"])

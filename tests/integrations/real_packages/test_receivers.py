@@ -10,6 +10,6 @@ from receivers import receivers, send_raising
 
 
 @pytest.mark.parametrize("receiver", receivers("integrations"), ids=lambda receiver: receiver.__name__)
-def test_receiver(receiver: Callable[..., object]) -> None:
+def test_failure_of_a_receiver(receiver: Callable[..., object]) -> None:
     """A receiver raises nothing, whatever is sent to it."""
     assert send_raising(receiver) is None
