@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 
 from django.contrib.auth import get_user_model
@@ -16,8 +17,10 @@ from security_logging.internal.database import reading
 # Events whose user name somebody typed and nobody has proven: people type passwords into that field.
 TYPED = (LOGIN_FAILED.name, LOGIN_LOCKED.name, PASSWORD_RESET_REQUESTED.name)
 PROVEN_BY = ("inactive", "not_allowed", "not_staff")  # reasons of a failed login with the right password
-NO_NAMES: dict[str, object] = {"user": None, "target": None}
+NO_NAMES: dict[str, object] = {"user": None, "target": None, "before": None, "after": None}
 
+_LISTS = ("before", "after")  # fields in which an e-mail address may stand among other words
+_BETWEEN_WORDS = re.compile(r"([\s,;<>]+)")
 _HASH_LENGTH = 24  # hexadecimal digits, 96 bits: no two names of one site meet by chance
 
 
@@ -68,7 +71,16 @@ def protected(event_type: EventType, fields: Mapping[str, object]) -> dict[str, 
         is_proven = bool(known) or not is_typed or conf.UNKNOWN_USER_NAMES is None
         found["user"] = _shown(name, conf.USER_NAMES if is_proven else conf.UNKNOWN_USER_NAMES)
         found["known"] = None if known is None else int(bool(known))
+    found.update({name: _without_addresses(str(fields[name])) for name in _LISTS if fields.get(name) is not None})
     return found
+
+
+def _without_addresses(text: str) -> str | None:
+    """Return the text with each e-mail address in it as the policy wants a user name."""
+    if "@" not in text:
+        return text
+    shown = [(_shown(word, conf.USER_NAMES) or "") if "@" in word else word for word in _BETWEEN_WORDS.split(text)]
+    return "".join(shown) or None
 
 
 def _shown(name: str, policy: object) -> str | None:

@@ -22,7 +22,7 @@ from event_strategies import events, texts
 from security_logging.events.ecs import parse_json, render_json
 from security_logging.events.event import SecurityEvent
 from security_logging.events.line import parse, render, render_message
-from security_logging.events.type_registry import LINE_LIMIT
+from security_logging.events.type_registry import LINE_LIMIT, get
 from security_logging.events.types import LOGIN_FAILED
 from security_logging.formatters.security import ConsoleFormatter, ECSFormatter, SecurityLineFormatter, event_of
 
@@ -300,6 +300,34 @@ def test_event_of() -> None:
 def test_event_on_the_console() -> None:
     """A human sees time, event, address, surface, reason and then the rest."""
     assert PLAIN.format(_event_record()) == "12:00:00 login_failed   203.0.113.7     admin bad_credentials user=al ice"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "expected"),
+    [
+        (
+            "login_failed",
+            {
+                "ip": "203.0.113.7",
+                "net": "203.0.113.7",
+                "surface": "admin",
+                "reason": "csrf",
+                "user": "al",
+                "status": 403,
+            },
+            "12:00:00 login_failed   203.0.113.7     admin csrf user=al status=403",
+        ),
+        ("logout", {"ip": "192.0.2.1", "agent": "curl", "request_id": "4f"}, "12:00:00 logout         192.0.2.1      "),
+        ("banned", {"surface": "site", "jail": "x"}, "12:00:00 banned         -               site jail=x"),
+        ("probe", {"reason": "bait", "path": "/.env"}, "12:00:00 probe          -               bait path=/.env"),
+        ("untrusted_forwarding", {"ip": "2001:db8::7"}, "12:00:00 untrusted_forwarding 2001:db8::7    "),
+        ("mfa_failed", {"ip": "2001:db8:1:2:3:4:5:6"}, "12:00:00 mfa_failed     2001:db8:1:2:3:4:5:6"),
+    ],
+)
+def test_columns(name: str, fields: dict[str, object], expected: str) -> None:
+    """The columns are time, event in 14 characters, address in 15, surface and reason if known, then other fields."""
+    event = SecurityEvent(get(name), EVENT.time, EVENT.pid, EVENT.id, fields)
+    assert PLAIN.format(_event_record(event)) == expected
 
 
 def test_coloured_event() -> None:

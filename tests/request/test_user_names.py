@@ -45,6 +45,29 @@ def test_target(captured: list[SecurityEvent]) -> None:
     assert (captured[0].fields["user"], captured[0].fields["target"]) == ("r***", "a***")
 
 
+@pytest.mark.parametrize(
+    ("policy", "shown"),
+    [
+        ("plain", "editors, a@example.com"),
+        ("masked", "editors, a***"),
+        ("omit", "editors, "),
+    ],
+)
+@pytest.mark.parametrize("field", ["before", "after"])
+def test_address_in_a_list(captured: list[SecurityEvent], policy: str, shown: str, field: str) -> None:
+    """An e-mail address among what was or is the case is a user name too; other words stay."""
+    with override_settings(SECURITY_LOGGING_USER_NAMES=policy):
+        log_event(PRIVILEGES_CHANGED, user="root", **{field: "editors, a@example.com"})  # type: ignore[arg-type]  # a field
+    assert captured[0].fields[field] == shown
+
+
+@override_settings(SECURITY_LOGGING_USER_NAMES="omit")
+def test_address_that_is_left_out(captured: list[SecurityEvent]) -> None:
+    """Where nothing but the address was written, the field is left out with it."""
+    log_event(PRIVILEGES_CHANGED, user="root", before="a@example.com")
+    assert "before" not in captured[0].fields
+
+
 @pytest.mark.parametrize(("name", "shown"), [("", "***"), ("bob", "***"), ("anna", "a***"), ("a@example.com", "a***")])
 def test_masked(name: str, shown: str) -> None:
     """A mask keeps the first character of a name that is long enough, and nothing of its length."""
