@@ -48,7 +48,7 @@ import django
 django.setup()
 from pathlib import Path
 from django.core.management import call_command
-from security_logging.cloudwatch import ship_command
+from security_logging.cloudwatch.shipping import ship_command
 from security_logging.management.commands import security_cloudwatch
 client = ship_command.connect()  # neither this nor the imports are throughput, as with direct puts
 ship_command.connect = lambda **_: client

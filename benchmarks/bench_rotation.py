@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from fail2ban_server import PrivateFail2ban, short_directory, write_config
 from log_load import rename, write_at_rate
-from security_logging.formatters.security import SecurityLineFormatter
-from security_logging.handlers.file import SecurityFileHandler
+from security_logging.formatters import SecurityLineFormatter
+from security_logging.handlers import SecurityFileHandler
 
 BACKENDS = ("polling", "pyinotify")
 RATE = 500  # lines a second

@@ -16,12 +16,46 @@ from security_logging.events.types import EventType
 _INTRODUCTION = """\
 This page is generated from `security_logging/events/types.py` and `security_logging/events/fields.py`.
 
-When each happens: [flows.md](flows.md) has every request that leaves a line, with the reason in it.
-[integrations.md](integrations.md) has those of other packages, [accounts.md](accounts.md) the changes of accounts.
+[What is logged when](flows.md) shows each request that leaves a line, and the reason in that line.
+[Integrations](integrations.md) does so for other packages, and [Account changes](accounts.md) for users and groups.
+"""
+_LINE = """\
+## The line
+
+```
+2026-08-01T12:00:00.123+00:00 django-security[412]: login_failed ip=203.0.113.7 net=203.0.113.7 surface=admin \
+reason=bad_credentials user="alice" method="POST" path="/admin/login/" agent="curl/8.5" peer=10.0.0.5 \
+claimed=198.51.100.9 id=4f1c0a2b9d3e4c5f60718293
+```
+
+| part | what it is |
+| --- | --- |
+| `2026-08-01T12:00:00.123+00:00` | the time, in UTC and with the offset, so that Fail2ban reads it right in every \
+time zone |
+| `django-security[412]:` | the program and its process id, as syslog writes them |
+| `login_failed` | the event |
+| `ip=203.0.113.7` | the address that Fail2ban may ban: the TCP peer, or what your trusted proxies say; `-` if it is \
+not proven, and then Fail2ban does not count the line |
+| `net=203.0.113.7` | the /64 network of an IPv6 address, or the IPv4 address itself |
+| `surface=admin` | where it happened: `site`, `admin` (any AdminSite) or `api` |
+| `reason=bad_credentials` | why, in one word |
+| `user="alice"` | the first of the fields that a client can influence; each of them is an ASCII JSON string, so that \
+it cannot hold a line end, a bare quote or a control character |
+| `method="POST" path="/admin/login/" agent="curl/8.5"` | the request; each field is cut at the length \
+that the table below names |
+| `peer=10.0.0.5` | the TCP peer, if it is not the address: your proxy |
+| `claimed=198.51.100.9` | the address that forwarding headers claim, if it is another one; for information, never \
+banned |
+| `id=4f1c...` | the identifier of the event, the same in each of its copies |
+
+The site chooses time, event, address, surface and reason, and they come first.
+The filter for Fail2ban is one anchored expression over them.
+Within a major version fields are only added, at the end.
+The whole line is ASCII and shorter than 2 KB.
 """
 _FIELDS_INTRODUCTION = """\
 The fields `ip`, `net`, `surface` and `reason` are in every line, in this order, and never hold what a client wrote.
-The others follow where they have a value; a text is a JSON string.
+The other fields follow if they have a value; a text is a JSON string.
 """
 
 
@@ -97,6 +131,7 @@ def events_page() -> str:
         "# Events\n",
         _INTRODUCTION,
         events(),
+        _LINE,
         "## Fields\n",
         _FIELDS_INTRODUCTION,
         fields(),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     Resolver = Callable[[HttpRequest], object]
 
+__all__ = ["conf"]
+
 PREFIX = "SECURITY_LOGGING_"
 
 T = TypeVar("T")

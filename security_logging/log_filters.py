@@ -18,6 +18,8 @@ from security_logging.logging_config.streams import HEALTH_PATHS
 from security_logging.request.current import current_request
 from security_logging.request.identifier import request_id_of
 
+__all__ = ["ContextFilter", "HealthCheckFilter", "RateLimitFilter"]
+
 # Loggers of access logs; daphne's own access log does not go through logging, its runserver's does.
 ACCESS_LOGGERS = frozenset({"gunicorn.access", "uvicorn.access", "django.server", "django.channels.server"})
 MAX_KINDS = 10_000  # kinds of records that a rate limit tells apart; records of further kinds pass

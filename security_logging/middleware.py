@@ -15,6 +15,8 @@ from security_logging.watchers import django_loggers
 from security_logging.watchers.forwarding import ForwardingWatch
 from security_logging.watchers.responses import log_unsignalled, may_be_unsignalled
 
+__all__ = ["SecurityLoggingMiddleware"]
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase

@@ -1,13 +1,13 @@
 """
-Settings for a site that is configured by its environment: `from security_logging.settings import *`.
+Take LOGGING from the environment: `from security_logging.settings import *` in your settings.
 
-LOGGING comes from SECURITY_LOGGING_PROFILE, LOG_FILE_PATH and the other variables that
-`logging_config.build_logging_from_environment` reads, once, when this module is imported.
+`build_logging_from_environment` reads the variables once, when this module is imported. You are looking for the
+settings SECURITY_LOGGING_*? They are declared in `security_logging/conf.py`, and docs/settings.md lists them.
 """
 
 from __future__ import annotations
 
-from security_logging.logging_config.build import build_logging_from_environment
+from security_logging.logging_config import build_logging_from_environment
 
 __all__ = ["LOGGING"]
 

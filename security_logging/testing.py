@@ -9,6 +9,8 @@ from security_logging.events.event import SecurityEvent
 from security_logging.logger import flood_control
 from security_logging.signals import security_event
 
+__all__ = ["capture_events"]
+
 
 @contextmanager
 def capture_events() -> Iterator[list[SecurityEvent]]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fail2ban_server import SHIPPED, fail2ban_regex
 from security_logging.events.line import parse
-from security_logging.formatters.security import SecurityLineFormatter
-from security_logging.handlers.file import SecurityFileHandler
+from security_logging.formatters import SecurityLineFormatter
+from security_logging.handlers import SecurityFileHandler
 
 VISITOR = "203.0.113.7"
 FILTER = SHIPPED / "filter.d" / "django-security.conf"

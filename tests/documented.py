@@ -9,6 +9,7 @@ from security_logging.events.event import SecurityEvent
 from security_logging.events.line import render
 
 DOCS = Path(__file__).parent.parent / "docs"
+README = "../README.md"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _OF_THE_MOMENT = (
@@ -20,7 +21,7 @@ _OF_THE_MOMENT = (
 
 
 def page(name: str) -> str:
-    """Return the text of the page."""
+    """Return the text of the page, README.md included."""
     return (DOCS / name).read_text(encoding="utf-8")
 
 

@@ -19,8 +19,8 @@ from django.http import HttpRequest
 from django.test import override_settings
 from django.urls import re_path
 
-from security_logging.formatters.security import ECSFormatter, SecurityLineFormatter
-from security_logging.handlers.file import SecurityFileHandler
+from security_logging.formatters import ECSFormatter, SecurityLineFormatter
+from security_logging.handlers import SecurityFileHandler
 from testsite.urls import urlpatterns as pages_of_testsite
 
 urlpatterns = [*pages_of_testsite, re_path(r"^anywhere/[\s\S]*", LoginView.as_view())]

@@ -35,7 +35,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "request": ({"addresses", "conf", "events", "internal"}, DJANGO),
     # The one way in.
     "logger": ({"conf", "events", "internal", "request", "signals"}, DJANGO),
-    "": ({"events", "logger", "signals"}, set()),
+    "": ({"events", "logger", "request", "signals"}, set()),
     "testing": ({"events", "logger", "signals"}, set()),
     # How a record is written, and where it goes.
     "formatters": ({"events"}, set()),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from demonstration.security_log import as_record
-from security_logging.events.event import SecurityEvent
-from security_logging.formatters.security import ConsoleFormatter
+from security_logging import SecurityEvent
+from security_logging.formatters import ConsoleFormatter
 
 BOLD, DIM, GREEN, RED, CYAN = "1", "2", "32", "31", "36"
 PAUSE_SECONDS = 1

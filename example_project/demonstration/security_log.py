@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from security_logging.events.event import SecurityEvent
+from security_logging import SecurityEvent
 from security_logging.events.line import parse
 
 FOREIGN_MARK = "]: log level="  # a record of another logger: one safe line, no security event

@@ -11,7 +11,7 @@ from demonstration.cloudwatch import missing
 from demonstration.fail2ban import JAILS, LIMIT
 from demonstration.stage import Stage
 from demonstration.steps import Finding, Step
-from security_logging.events.event import SecurityEvent
+from security_logging import SecurityEvent
 
 NOBODY: list[str] = []
 NGINX_PROCESSES = 2  # the master and its worker; more while it reloads

@@ -14,6 +14,8 @@ from django.apps import apps
 from security_logging import log_filters
 from security_logging.watchers import startup
 
+__all__ = ["connect"]
+
 _UID = "security_logging.integrations.celery"
 _KIB_PER_MIB = 1024
 WORKER, BEAT = "celery_worker", "celery_beat"  # what has started

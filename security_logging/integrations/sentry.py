@@ -12,6 +12,8 @@ from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import FIELDS, UNKNOWN
 from security_logging.formatters.security import event_of
 
+__all__ = ["sentry_options"]
+
 # Fields that say nothing about a person. A path can (/users/alice/), and an address is personal data in the EU.
 IMPERSONAL = frozenset(
     {

@@ -23,11 +23,12 @@ from security_logging.events.types import LOGIN
 from security_logging.management.commands.security_cloudwatch import Command
 
 PAGE = "cloudwatch.md"
+PREFIX = "python manage.py security_cloudwatch "
 COMMANDS = [
-    line.removeprefix("python manage.py security_cloudwatch ").partition(" >")[0]
+    line.removeprefix(PREFIX).partition(" >")[0]
     for block in blocks(PAGE, "sh")
     for line in block.splitlines()
-    if line.startswith("python manage.py")
+    if line.startswith(PREFIX)
 ]
 
 

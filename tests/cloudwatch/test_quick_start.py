@@ -1,4 +1,4 @@
-"""The way to a stream in CloudWatch that README.md shows works, word for word, from an empty directory."""
+"""The commands of docs/cloudwatch.md that need no AWS work, word for word, from an empty directory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from documented import blocks
 
 pytestmark = pytest.mark.end_to_end
 
-PAGE = "../README.md"
+PAGE = "cloudwatch.md"
 (BLOCK,) = [block for block in blocks(PAGE, "sh") if "moto_server" in block]
 SHOWN = next(block for block in blocks(PAGE, "") if re.match(r"\d\d:\d\d:\d\d login_failed", block))
 
@@ -59,7 +59,7 @@ def run(text: str, directory: Path) -> str:
             os.killpg(shell.pid, signal.SIGKILL)
 
 
-def test_way_to_a_stream(tmp_path: Path) -> None:
-    """Who copies the block sees at its end the failed login that the page shows, but for the time."""
+def test_quick_start(tmp_path: Path) -> None:
+    """The last command prints the failed login that the page shows, but for the time."""
     printed = run(script(), tmp_path)
     assert printed.splitlines()[-1][9:] == SHOWN.strip()[9:], printed

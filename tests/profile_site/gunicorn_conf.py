@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from profile_site.options import configured
-from security_logging.logging_config.servers import gunicorn_logging
+from security_logging.logging_config import gunicorn_logging
 
 logconfig_dict = configured(gunicorn_logging)

@@ -17,7 +17,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoDbBlocker
 
-import readme
+from documented import blocks
 from patient import healthy
 from requires import require_fail2ban
 from security_logging.fail2ban.client import Client, ClientError
@@ -54,11 +54,11 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Djang
 
 
 @pytest.mark.real_fail2ban
-def test_report_in_the_readme(rehearsed: tuple[int, Report, Path]) -> None:
-    """README.md shows lines of this report, but for how long things took."""
+def test_shown_report(rehearsed: tuple[int, Report, Path]) -> None:
+    """docs/operations.md shows lines of this report, except for the times."""
     shown, real = (
         re.sub(r"\d+\.\d+", "n", text).splitlines()
-        for text in (readme.output_of("security_drill"), rehearsed[2].with_suffix(".md").read_text())
+        for text in (blocks("operations.md", "")[3], rehearsed[2].with_suffix(".md").read_text())
     )
     assert ([line for line in shown if line not in real], len(shown)) == ([], 14)
 
