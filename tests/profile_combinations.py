@@ -6,27 +6,25 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from security_logging.logging_config.profiles import PROFILES
+
 SERVERS = ("gunicorn", "uvicorn", "celery")
 TRANSPORTS = ("", "udp", "tcp", "unix")
-PLAIN = ("console", "file", "json", "cloudwatch", "journald")
+PLAIN = tuple(name for name in PROFILES if name != "syslog")
 
 
 class Combination(NamedTuple):
-    """What the site logs to, in which streams, and what serves it; a profile that is left out is ""."""
+    """What serves the site, its streams, and the profiles that it logs to."""
 
     server: str
     streams: str
-    console: str = ""
-    file: str = ""
-    json: str = ""
-    cloudwatch: str = ""
-    journald: str = ""
-    syslog: str = ""  # the transport
+    plain: tuple[str, ...] = ("",) * len(PLAIN)  # in the order of PLAIN, "" for one that is not used
+    syslog: str = ""  # the transport, "" if syslog is not used
 
     @property
     def profiles(self) -> list[str]:
         """Return the profiles by name, with the transport of syslog."""
-        return [*filter(None, self[2:7]), *([f"syslog-{self.syslog}"] if self.syslog else [])]
+        return [*filter(None, self.plain), *([f"syslog-{self.syslog}"] if self.syslog else [])]
 
     def __str__(self) -> str:
         return "-".join([self.server, self.streams, *self.profiles])
@@ -34,20 +32,24 @@ class Combination(NamedTuple):
 
 def single() -> list[Combination]:
     """Return each profile alone, under gunicorn."""
-    plain = [Combination("gunicorn", "functions", **{name: name}) for name in PLAIN]
-    return [*plain, *(Combination("gunicorn", "functions", syslog=name) for name in TRANSPORTS if name)]
+    plain = [tuple(name if name == only else "" for name in PLAIN) for only in PLAIN]
+    return [
+        *(Combination("gunicorn", "functions", names) for names in plain),
+        *(Combination("gunicorn", "functions", syslog=name) for name in TRANSPORTS if name),
+    ]
 
 
 def every() -> list[Combination]:
     """Return all combinations of at least one profile."""
-    choices = [SERVERS, ("functions", "split"), *(("", name) for name in PLAIN), TRANSPORTS]
-    found = [Combination(*choice) for choice in itertools.product(*choices)]
+    plain = itertools.product(*(("", name) for name in PLAIN))
+    found = [Combination(*choice) for choice in itertools.product(SERVERS, ("functions", "split"), plain, TRANSPORTS)]
     return [combination for combination in found if combination.profiles]
 
 
 def pairs(combination: Combination) -> set[tuple[tuple[int, str], ...]]:
     """Return each two choices that were made together."""
-    return set(itertools.combinations(enumerate(combination), 2))
+    choices = (combination.server, combination.streams, *combination.plain, combination.syslog)
+    return set(itertools.combinations(enumerate(choices), 2))
 
 
 def few() -> list[Combination]:

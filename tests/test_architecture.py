@@ -70,7 +70,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "operations": (
         {
             *("addresses", "checks", "checks.problem", "conf", "events", "fail2ban", "formatters", "handlers"),
-            *("logger", "request"),
+            *("logger", "logging_config", "request"),
         },
         DJANGO,
     ),

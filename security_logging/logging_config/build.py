@@ -14,9 +14,8 @@ from security_logging.logging_config import streams as groups
 from security_logging.logging_config.profiles import ALIASES, PROFILES, Plan
 
 DEFAULT_DIRECTORY = "/var/log/django"
-TEXT_FILE, JSON_FILE = "security.log", "security.json"
 PROFILE_VARIABLE, PATH_VARIABLE = "SECURITY_LOGGING_PROFILE", "LOG_FILE_PATH"
-# Environment variable: the argument of build_logging that it sets.
+# Environment variables, and the arguments of build_logging that they set.
 VARIABLES = {
     "SECURITY_LOGGING_SITE": "site",
     "SECURITY_LOGGING_ENVIRONMENT": "env",
@@ -27,7 +26,7 @@ VARIABLES = {
 }
 
 
-def build_logging(  # noqa: PLR0913 (the one call of the package: each is an independent choice with a default)
+def build_logging(  # noqa: PLR0913 (each argument is an independent choice with a default)
     *profiles: str,
     directory: str | os.PathLike[str] = DEFAULT_DIRECTORY,
     site: str = "",
@@ -45,24 +44,26 @@ def build_logging(  # noqa: PLR0913 (the one call of the package: each is an ind
     tenant: str | Callable[[], object] | None = None,
 ) -> dict[str, Any]:
     """
-    Return a LOGGING dictionary that writes to each of the profiles; nothing is opened or created here.
+    Return a LOGGING dictionary that writes to each of the profiles; it opens and creates nothing.
 
-    `console` is a coloured terminal, `file` text files, of which `security.log` holds the lines that Fail2ban reads,
-    `json` (or `ecs`) ECS JSON lines, both below `directory`; `cloudwatch`, `syslog` (to the address `syslog`, e.g.
-    `tls://logs.example.com?facility=local0`) and `journald` send. `site` and `env` are written with each record.
+    `profiles` are names of destinations; docs/logging.md describes them. Files are written to `directory`, and `site`
+    and `env` are written with each record. `syslog` is the address of the log server, e.g.
+    `tls://logs.example.com?facility=local0`.
 
-    Without `base` it is the whole of LOGGING, in the streams security, django (requests and servers) and application
-    (all else), each in its own file. `streams="split"` makes finer ones (django, server, system, aws, network, app), a
-    mapping such as `{"payments": ["shop.payments"]}` your own, `streams="security"` leaves all other loggers alone.
-    With `base`, your own dictionary, that is the default: `base` is copied, its handlers and loggers stay, and where
-    it configures a logger that is ours too, our handlers are added.
+    `streams` chooses which loggers share a file: the name of a preset, or a mapping such as
+    `{"payments": ["shop.payments"]}`. Without `base` you get the whole of LOGGING in three streams: security, django
+    (requests and servers) and application (everything else). `base` is a LOGGING dictionary of your own. It is copied,
+    and it keeps its handlers and loggers. By default only the security logger is added to it; if `base` configures a
+    logger that we configure too, our handlers are added to that logger.
 
-    `logger_name` must equal SECURITY_LOGGING_LOGGER_NAME. `text` is the format of all text files but the security log:
-    verbose, simple, located, pipe or line. `rotate_bytes` rotates files where there is no logrotate; it needs the extra
-    `rotate`. `health_paths` are those whose answered requests no access log shows. `rate_limit` is how many like
-    records of other loggers are kept in a minute; 0 is all. `tenant` is a function without arguments, or its dotted
-    path, that returns the tenant of the moment. Raises ValueError, with the choice there is, for an unknown profile,
-    none at all, an unknown preset or format, and an address that is none.
+    `logger_name` must equal SECURITY_LOGGING_LOGGER_NAME. `text` is the format of all text files but the security log.
+    `rotate_bytes` rotates the files at that size, for sites without logrotate; it needs the extra `rotate`.
+    `health_paths` are paths whose successful requests are left out of access logs. `rate_limit` is how many similar
+    records of other loggers are kept in a minute; 0 keeps all. `tenant` is a function without arguments, or its dotted
+    path, that returns the current tenant.
+
+    Raises ValueError, and lists the choices, if there is no profile, or if a profile, a preset, a format or the syslog
+    address is not valid.
     """
     _check(profiles, text, syslog)
     plan = Plan(
@@ -84,12 +85,13 @@ def build_logging(  # noqa: PLR0913 (the one call of the package: each is an ind
 
 def build_logging_from_environment(environment: Mapping[str, str] | None = None, **options: Any) -> dict[str, Any]:
     """
-    Return LOGGING as the environment wants it, for a site that is configured the twelve-factor way.
+    Return LOGGING from environment variables, for a site that is configured the twelve-factor way.
 
-    SECURITY_LOGGING_PROFILE lists profiles, e.g. `console,json`; without it there is `file` where LOG_FILE_PATH is
-    set, else `console`. LOG_FILE_PATH is the directory of the files, or the security log itself when it has a suffix.
-    SECURITY_LOGGING_SITE, _ENVIRONMENT, _LEVEL, _STREAMS, _SYSLOG and _TEXT are arguments of `build_logging`;
-    `options`, the other ones, give way to them. Raises ValueError as `build_logging` does, and names the variable.
+    SECURITY_LOGGING_PROFILE lists profiles, e.g. `console,json`. Its default is `file` if LOG_FILE_PATH is set, else
+    `console`. LOG_FILE_PATH is the directory of the files, or the path of the security log if it has a suffix.
+    SECURITY_LOGGING_SITE, _ENVIRONMENT, _LEVEL, _STREAMS, _SYSLOG and _TEXT set arguments of `build_logging`.
+    `options` are further arguments of `build_logging`; a variable overrides them. Raises ValueError as `build_logging`
+    does, and names the variables.
     """
     variables = os.environ if environment is None else environment
     given = {name: variables[variable] for variable, name in VARIABLES.items() if variables.get(variable)}
@@ -102,8 +104,9 @@ def build_logging_from_environment(environment: Mapping[str, str] | None = None,
     except ValueError as error:
         names = ", ".join((PROFILE_VARIABLE, *VARIABLES))
         raise ValueError(f"{error} It comes from one of the environment variables {names}.") from error
-    if path.suffix and "security_file" in config["handlers"]:
-        config["handlers"]["security_file"]["filename"] = str(path)
+    security_log = catalogue.handler_name("file")
+    if path.suffix and security_log in config["handlers"]:
+        config["handlers"][security_log]["filename"] = str(path)
     return config
 
 
@@ -142,12 +145,12 @@ def _add_logger(config: dict[str, Any], name: str, handlers: list[str], level: s
     else:
         quiet = name in groups.NOISY
         logger = loggers.setdefault(name, {"level": "WARNING" if quiet else level, "propagate": False})
-    # Each once: a line that is written twice is counted twice.
+    # Each handler once: Fail2ban would count a line twice that is written twice.
     logger["handlers"] = list(dict.fromkeys([*logger.get("handlers", []), *handlers]))
 
 
 def _add_mail(config: dict[str, Any]) -> None:
-    """Keep Django's own mail to ADMINS about errors in requests; it would be lost with the logger's other handlers."""
+    """Keep Django's own mail to ADMINS about errors in requests, since our logger `django` replaces Django's."""
     config["filters"]["require_debug_false"] = {"()": "django.utils.log.RequireDebugFalse"}
     config["handlers"]["mail_admins"] = {
         "class": "django.utils.log.AdminEmailHandler",
@@ -158,7 +161,7 @@ def _add_mail(config: dict[str, Any]) -> None:
 
 
 def _copy(base: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy the mappings and lists of a configuration; classes, filters and other objects in it are shared."""
+    """Copy the mappings and lists of a configuration; other objects in it, such as classes, are not copied."""
     return {key: _copied(value) for key, value in base.items()}
 
 

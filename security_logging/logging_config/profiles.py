@@ -1,4 +1,4 @@
-"""Profiles: for each place that records can go to, its handlers and formatters as parts of LOGGING."""
+"""Profiles: the destinations of records, each one row of a table, and the parts of LOGGING that they need."""
 
 from __future__ import annotations
 
@@ -8,22 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from security_logging.formatters.text import TEXT_FORMATS
-from security_logging.logging_config.streams import NEVER_SENT, SECURITY
+from security_logging.logging_config.streams import SECURITY
 
-ALIASES = {"ecs": "json"}
-PROFILES = ("console", "file", "json", "cloudwatch", "syslog", "journald")
-SUFFIXES = {"file": ".log", "json": ".json"}  # of the profiles that write files
 CONTEXT, HEALTH, RATE = "security_context", "security_health", "security_rate"
-
-_CONSOLE = {"()": "security_logging.formatters.ConsoleFormatter"}
-_LINE = {"()": "security_logging.formatters.SecurityLineFormatter"}
-_FILE = "security_logging.handlers.SecurityFileHandler"
+STREAM_HANDLER = "logging.StreamHandler"
+FILE_HANDLER = "security_logging.handlers.SecurityFileHandler"
 _ROTATING_FILE = "concurrent_log_handler.ConcurrentRotatingFileHandler"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a project wants of its logging."""
+    """The arguments of `build_logging`."""
 
     profiles: tuple[str, ...]
     streams: Mapping[str, Sequence[str]]
@@ -39,6 +34,70 @@ class Plan:
     tenant: str | Callable[[], object] | None = None
 
 
+Formatter = Callable[[Plan], dict[str, Any]]
+
+
+def _console(plan: Plan) -> dict[str, Any]:
+    return {"()": "security_logging.formatters.ConsoleFormatter"}
+
+
+def _line(plan: Plan) -> dict[str, Any]:
+    return {"()": "security_logging.formatters.SecurityLineFormatter"}
+
+
+def _text(plan: Plan) -> dict[str, Any]:
+    return dict(TEXT_FORMATS[plan.text])
+
+
+def _ecs(plan: Plan) -> dict[str, Any]:
+    return {"()": "security_logging.formatters.ECSFormatter", "service": plan.site, "environment": plan.env}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """
+    A destination of records.
+
+    `handler` is the dotted path of its class, and `arguments` maps arguments of that class to arguments of
+    `build_logging`. `formatter` is None if the handler has a form of its own; `other_formatter`, if given, is the
+    formatter of all streams but `security`. With a `suffix` each stream has a file of its own, without one all streams
+    share a handler. `never_takes` are streams that are not sent there. A destination that `needs_django` is left out of
+    the processes of gunicorn and uvicorn that read no settings. `use` and `kept` say for the log inventory what the
+    records are for and how long they are kept; "" leaves that to the format and to logrotate.
+    """
+
+    handler: str
+    formatter: Formatter | None = None
+    other_formatter: Formatter | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    suffix: str = ""
+    never_takes: frozenset[str] = frozenset()
+    needs_django: bool = False
+    use: str = ""
+    kept: str = ""
+
+
+# The one list of destinations; docs/logging.md describes each in a row of its own.
+PROFILES: dict[str, Profile] = {
+    "console": Profile(STREAM_HANDLER, _console, kept="as whatever keeps standard error says"),
+    "file": Profile(FILE_HANDLER, _line, other_formatter=_text, suffix=".log"),
+    "json": Profile(FILE_HANDLER, _ecs, suffix=".json"),
+    "cloudwatch": Profile(
+        "security_logging.cloudwatch.CloudWatchHandler",
+        _ecs,
+        never_takes=frozenset({"aws", "network"}),  # the libraries that send log that they send
+        needs_django=True,
+        use="alarms, queries",
+        kept="as the log group says: security_cloudwatch status",
+    ),
+    "syslog": Profile(
+        "security_logging.handlers.SyslogHandler", arguments={"address": "syslog"}, kept="as the log server says"
+    ),
+    "journald": Profile("security_logging.handlers.JournaldHandler", kept="as journald.conf says"),
+}
+ALIASES = {"ecs": "json"}
+
+
 @dataclass
 class Parts:
     """Parts of a LOGGING dictionary, and the names of the handlers of each stream."""
@@ -49,6 +108,11 @@ class Parts:
     of_stream: dict[str, list[str]] = field(default_factory=dict)
 
 
+def handler_name(profile: str) -> str:
+    """Return the name in LOGGING of a profile's handler for the security stream, which all streams may share."""
+    return f"security_{profile}"
+
+
 def build(plan: Plan) -> Parts:
     """Return handlers, formatters and filters for the plan."""
     parts = Parts(filters=_filters(plan))
@@ -56,72 +120,45 @@ def build(plan: Plan) -> Parts:
         parts.of_stream[stream] = [
             _add(parts, plan, profile, stream)
             for profile in plan.profiles
-            if profile != "cloudwatch" or stream not in NEVER_SENT
+            if stream not in PROFILES[profile].never_takes
         ]
     return parts
 
 
-def _add(parts: Parts, plan: Plan, profile: str, stream: str) -> str:
-    """Add the handler of one profile for one stream; return its name. Only files are apart for each stream."""
-    if profile in SUFFIXES:
-        name, formatter = f"{stream}_{profile}", _file_formatter(profile, stream)
-        handler = _file_handler(plan, plan.directory / f"{stream}{SUFFIXES[profile]}")
-        # People read it, each in their own language; programs read the other ones, which are ASCII.
-        handler |= {"encoding": "utf-8"} if formatter == "security_text" else {}
-    else:
-        name = formatter = f"security_{profile}"
-        handler = _shared_handler(plan, profile)
-    described = _formatter(plan, formatter)
-    if described:
-        parts.formatters[formatter] = described
-        handler["formatter"] = formatter
-    parts.handlers[name] = {**handler, "filters": [name for name in parts.filters if _is_of_use(name, formatter)]}
-    return name
+def _add(parts: Parts, plan: Plan, name: str, stream: str) -> str:
+    """Add the handler of a profile for a stream, with its formatter; return the handler's name."""
+    profile = PROFILES[name]
+    is_other = stream != SECURITY and profile.other_formatter is not None
+    formatter = profile.other_formatter if is_other else profile.formatter
+    formatter_name = "security_text" if is_other else f"security_{name}"
+    handler = _handler(plan, profile, stream)
+    if formatter is not None:
+        parts.formatters[formatter_name] = formatter(plan)
+        handler["formatter"] = formatter_name
+    if formatter is _text:  # people read it, each in their own language; programs read the others, which are ASCII
+        handler["encoding"] = "utf-8"
+    filters = [filter_name for filter_name in parts.filters if filter_name == RATE or formatter is not _line]
+    added = f"{stream}_{name}" if profile.suffix else handler_name(name)
+    parts.handlers[added] = {**handler, "filters": filters}
+    return added
 
 
-def _is_of_use(filter_name: str, formatter: str) -> bool:
-    """Tell whether the filter changes what the formatter writes: the line has no context, and it has no access log."""
-    return filter_name == RATE or formatter != "security_file"
-
-
-def _file_formatter(profile: str, stream: str) -> str:
-    return "security_text" if profile == "file" and stream != SECURITY else f"security_{profile}"
-
-
-def _formatter(plan: Plan, name: str) -> dict[str, Any]:
-    ecs = {"()": "security_logging.formatters.ECSFormatter", "service": plan.site, "environment": plan.env}
-    known: dict[str, dict[str, Any]] = {
-        "security_console": _CONSOLE,
-        "security_file": _LINE,
-        "security_text": dict(TEXT_FORMATS[plan.text]),
-        "security_json": ecs,
-        "security_cloudwatch": ecs,
-    }
-    return known.get(name, {})  # syslog and journald bring their own
-
-
-def _file_handler(plan: Plan, path: Path) -> dict[str, Any]:
+def _handler(plan: Plan, profile: Profile, stream: str) -> dict[str, Any]:
+    arguments = {name: getattr(plan, argument) for name, argument in profile.arguments.items()}
+    if not profile.suffix:
+        return {"class": profile.handler, **arguments}
+    path = str(plan.directory / f"{stream}{profile.suffix}")
     if not plan.rotate_bytes:
-        return {"class": _FILE, "filename": str(path)}
+        return {"class": profile.handler, "filename": path, **arguments}
     return {
         "class": _ROTATING_FILE,
-        "filename": str(path),
+        "filename": path,
         "maxBytes": plan.rotate_bytes,
         "backupCount": plan.rotate_files,
         "chmod": 0o640,
         "encoding": "ascii",
         "unicode_error_policy": "replace",
     }
-
-
-def _shared_handler(plan: Plan, profile: str) -> dict[str, Any]:
-    known: dict[str, dict[str, Any]] = {
-        "console": {"class": "logging.StreamHandler"},
-        "cloudwatch": {"class": "security_logging.cloudwatch.CloudWatchHandler"},
-        "syslog": {"class": "security_logging.handlers.SyslogHandler", "address": plan.syslog},
-        "journald": {"class": "security_logging.handlers.JournaldHandler"},
-    }
-    return known[profile]
 
 
 def _filters(plan: Plan) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The logs of gunicorn and uvicorn, in the same form and files as the site's own."""
+"""Configurations for gunicorn and uvicorn, so that they log in the form and to the files of the site."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from types import FrameType
 from typing import Any
 
 from security_logging.logging_config.build import build_logging, build_logging_from_environment
+from security_logging.logging_config.profiles import PROFILES, STREAM_HANDLER, handler_name
 
 _GUNICORN = ("gunicorn.error", "gunicorn.access")
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
+# The processes of a server read no settings of Django.
+_LEFT_OUT = ("mail_admins", *(handler_name(name) for name, profile in PROFILES.items() if profile.needs_django))
 
 
 def gunicorn_logging(*profiles: str, **options: Any) -> dict[str, Any]:
     """
     Return the `logconfig_dict` for gunicorn.conf.py; it logs accesses too.
 
-    The arguments are those of `build_logging`; without profiles the environment decides. It serves gunicorn's own
-    process, which forks and therefore sends nothing to CloudWatch; in a worker LOGGING takes over as soon as Django is
-    set up.
+    The arguments are those of `build_logging`; without profiles it reads the environment. It is used by gunicorn's own
+    process, which reads no settings and so sends nothing to CloudWatch. In a worker LOGGING replaces it as soon as
+    Django is set up.
     """
     return _config(_GUNICORN, profiles, options)
 
@@ -30,8 +33,8 @@ def uvicorn_logging(*profiles: str, **options: Any) -> dict[str, Any]:
     """
     Return the `log_config` for `uvicorn.run()`; it logs accesses too.
 
-    The arguments are those of `build_logging`; without profiles the environment decides. In each process that takes
-    this configuration SIGTERM becomes an ordinary exit, so that what waits for a log server is still sent.
+    The arguments are those of `build_logging`; without profiles it reads the environment. In each process that uses
+    this configuration SIGTERM becomes an ordinary exit, so that records which wait for a log server are still sent.
     """
     config = _config(_UVICORN, profiles, options)
     config["filters"]["security_exit"] = {"()": "security_logging.logging_config.exit_at_sigterm"}
@@ -40,10 +43,10 @@ def uvicorn_logging(*profiles: str, **options: Any) -> dict[str, Any]:
 
 def exit_at_sigterm() -> logging.Filter:
     """
-    Let SIGTERM end this process as `sys.exit()` does, unless somebody handles it; return a filter, for dictConfig.
+    Make SIGTERM end this process as `sys.exit()` does, unless it has a handler already; return a filter for dictConfig.
 
-    Uvicorn closes its connections and then raises the signal again, which would kill the process before any queue in it
-    is sent. A second SIGTERM kills it at once.
+    Uvicorn closes its connections and raises the signal again, which would kill the process before its queues are sent.
+    A second SIGTERM kills the process at once.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -60,8 +63,7 @@ def _config(loggers: tuple[str, ...], profiles: tuple[str, ...], options: dict[s
     config = build_logging(*profiles, **options) if profiles else build_logging_from_environment(**options)
     prefix = loggers[0].partition(".")[0]
     known = config["loggers"].get(prefix) or config.get("root", {})
-    # Neither mail nor CloudWatch from here: both need Django's settings, and what forks should have no thread.
-    for name in ("mail_admins", "security_cloudwatch"):
+    for name in _LEFT_OUT:
         config["handlers"].pop(name, None)
     config["filters"].pop("require_debug_false", None)
     handlers = [name for name in known.get("handlers", ()) if name in config["handlers"]] or [_add_console(config)]
@@ -72,5 +74,5 @@ def _config(loggers: tuple[str, ...], profiles: tuple[str, ...], options: dict[s
 
 def _add_console(config: dict[str, Any]) -> str:
     config["formatters"]["security_console"] = {"()": "security_logging.formatters.ConsoleFormatter"}
-    config["handlers"]["security_console"] = {"class": "logging.StreamHandler", "formatter": "security_console"}
+    config["handlers"]["security_console"] = {"class": STREAM_HANDLER, "formatter": "security_console"}
     return "security_console"

@@ -1,16 +1,16 @@
-"""Streams: which loggers belong together, so that each function of a site has its own file or CloudWatch stream."""
+"""Streams: the loggers that share a file, or a stream in CloudWatch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 SECURITY = "security"
-Streams = Mapping[str, Sequence[str]]  # name of the stream: beginnings of the loggers in it, "" for all others
+Streams = Mapping[str, Sequence[str]]  # name of a stream: beginnings of the names of its loggers, "" for all others
 
 SERVERS = ("gunicorn", "uvicorn", "daphne", "hypercorn", "waitress", "django.server", "django.channels.server")
-# What load balancers and orchestrators ask for, every few seconds.
+# The paths that load balancers and orchestrators request every few seconds.
 HEALTH_PATHS = ("/health", "/health/", "/healthz", "/livez", "/readyz", "/ping", "/up")
-# Libraries that tell at length what they do. At CRITICAL they also cannot log about the sending of a log.
+# Libraries that log a lot. At CRITICAL they also cannot log that a log record is being sent.
 NOISY = (
     "PIL",
     "aiobotocore",
@@ -40,17 +40,15 @@ PRESETS: dict[str, Streams] = {
         "app": ("",),
     },
 }
-# What is sent to CloudWatch must not log about being sent into the same stream.
-NEVER_SENT = frozenset({"aws", "network"})
 
 
 def resolve(streams: str | Streams | None, logger_name: str, *, is_whole: bool) -> dict[str, tuple[str, ...]]:
     """
-    Return the streams that are meant, the security stream first.
+    Return the name of each stream and the beginnings of its loggers, the security stream first.
 
-    A name stands for a preset. None stands for `functions` where the whole of LOGGING is ours (`is_whole`), else for
-    `security` alone. Streams of your own replace the presets; loggers that none of them names go to `application`.
-    Raises ValueError for an unknown preset.
+    `streams` is the name of a preset, or your own streams; loggers that none of them names go to `application`. None
+    is the preset `functions` if the whole of LOGGING is ours (`is_whole`), else the preset `security`. Raises
+    ValueError for an unknown preset.
     """
     if streams is None:
         streams = "functions" if is_whole else SECURITY

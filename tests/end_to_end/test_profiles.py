@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 Wanted = dict[str, tuple[Callable[[], Found], Found]]  # for each profile what reads its end, and what must be there
 
 REQUESTS = 6
-ALL = ["console", "file", "json", "cloudwatch", "journald", "syslog-tcp"]
+ALL = [*combinations.PLAIN, "syslog-tcp"]
 COMBINATIONS = combinations.every() if os.environ.get("ALL_COMBINATIONS") else combinations.few()
 SERVERS = {
     "gunicorn": ["gunicorn", "profile_site.wsgi", "--workers=2", "--bind=127.0.0.1:{port}", "--config={config}"],

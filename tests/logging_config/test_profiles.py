@@ -18,8 +18,6 @@ from security_logging.logging_config.build import build_logging, build_logging_f
 from security_logging.logging_config.profiles import PROFILES
 from security_logging.logging_config.streams import NOISY, PRESETS
 
-SHARED = {"console", "cloudwatch", "syslog", "journald"}
-
 
 def files(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the names of the files by the names of their handlers."""

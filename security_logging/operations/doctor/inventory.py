@@ -17,17 +17,19 @@ from security_logging.events.type_registry import event_types
 from security_logging.events.types import EventType
 from security_logging.handlers.sinks import CONSOLE, JSON, LINE, OTHER, Sink, logger_of, other_sinks, sinks
 from security_logging.logger import is_wanted
+from security_logging.logging_config.profiles import PROFILES
 
 LOGROTATE = Path("/etc/logrotate.d")
 UNKNOWN = "not known here"
 _USES = {LINE: "Fail2ban, security_events", JSON: "shippers, queries", CONSOLE: "people, live", OTHER: "people"}
-_USES_ELSEWHERE = {"CloudWatchHandler": "alarms, queries", "AdminEmailHandler": "people, by mail"}
-_KEPT_ELSEWHERE = {  # by handlers that write no file of this machine
-    "CloudWatchHandler": "as the log group says: security_cloudwatch status",
-    "SyslogHandler": "as the log server says",
-    "JournaldHandler": "as journald.conf says",
-    "StreamHandler": "as whatever keeps standard error says",
+_BY_HANDLER = {profile.handler.rpartition(".")[2]: profile for profile in PROFILES.values() if not profile.suffix}
+_USES_ELSEWHERE = {
+    "AdminEmailHandler": "people, by mail",
+    **{kind: profile.use for kind, profile in _BY_HANDLER.items()},
+}
+_KEPT_ELSEWHERE = {  # of handlers that write no file on this machine
     "AdminEmailHandler": "as the mailboxes do",
+    **{kind: profile.kept for kind, profile in _BY_HANDLER.items()},
 }
 _STANZA = re.compile(r"^([^{}#\n]+)\{([^{}]*)\}", re.MULTILINE)
 _DAYS = {"hourly": 1 / 24, "daily": 1.0, "weekly": 7.0, "monthly": 30.0, "yearly": 365.0}
