@@ -137,7 +137,8 @@ def _add(parts: Parts, plan: Plan, name: str, stream: str) -> str:
         handler["formatter"] = formatter_name
     if formatter is _text:  # people read it, each in their own language; programs read the others, which are ASCII
         handler["encoding"] = "utf-8"
-    filters = [filter_name for filter_name in parts.filters if filter_name == RATE or formatter is not _line]
+    is_security_log = bool(profile.suffix) and formatter is _line  # it has no access log, and the line no context
+    filters = [filter_name for filter_name in parts.filters if filter_name == RATE or not is_security_log]
     added = f"{stream}_{name}" if profile.suffix else handler_name(name)
     parts.handlers[added] = {**handler, "filters": filters}
     return added

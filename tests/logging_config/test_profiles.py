@@ -15,7 +15,7 @@ import pytest
 
 from security_logging.formatters.text import TEXT_FORMATS
 from security_logging.logging_config.build import build_logging, build_logging_from_environment
-from security_logging.logging_config.profiles import PROFILES
+from security_logging.logging_config.profiles import ALIASES, PROFILES
 from security_logging.logging_config.streams import NOISY, PRESETS
 
 
@@ -137,7 +137,7 @@ def test_context() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_filters(profile: str) -> None:
-    """Each of our handlers has all of our filters, but for the line, which no context and no access log gets into."""
+    """Each of our handlers has all of our filters. The security log needs neither context nor the one for access logs."""
     config = build_logging(profile, rate_limit=100)
     assert config["handlers"].get("security_file", {}).get("filters", ["security_rate"]) == ["security_rate"]
     ours = [handler for name, handler in config["handlers"].items() if name not in ("mail_admins", "security_file")]
@@ -162,7 +162,7 @@ def test_rotation() -> None:
 @pytest.mark.parametrize(
     ("profiles", "options", "message"),
     [
-        ((), {}, "no profile given; choose from 'console', 'file', 'json', 'cloudwatch', 'syslog', 'journald', 'ecs'"),
+        ((), {}, f"no profile given; choose from {', '.join(map(repr, [*PROFILES, *ALIASES]))}"),
         (("file", "flie"), {}, "'flie' given; choose from"),
         (("file",), {"streams": "finest"}, "streams='finest'; choose from 'security', 'functions', 'split'"),
         (("file",), {"text": "xml"}, "text='xml'; choose from 'verbose', 'simple', 'located', 'pipe', 'line'"),
