@@ -137,7 +137,7 @@ def test_context() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_filters(profile: str) -> None:
-    """Each of our handlers has all of our filters. The security log needs neither context nor the one for access logs."""
+    """Each of our handlers has all of our filters, but the security log, which has neither context nor access log."""
     config = build_logging(profile, rate_limit=100)
     assert config["handlers"].get("security_file", {}).get("filters", ["security_rate"]) == ["security_rate"]
     ours = [handler for name, handler in config["handlers"].items() if name not in ("mail_admins", "security_file")]

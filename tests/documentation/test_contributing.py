@@ -1,0 +1,71 @@
+"""CONTRIBUTING.md: its map has every room, its table every target of make, and its example of a destination works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from documented import DOCS, blocks, page
+from requires import require_program
+
+PROJECT = DOCS.parent
+PAGE = "../CONTRIBUTING.md"
+IMPLIED = {"__init__", "apps", "settings", "testing", "data", "py"}  # no question leads there
+
+_SEND = """
+import logging, logging.config, sys
+from security_logging.logging_config import build_logging
+config = build_logging("graylog", streams="security")
+config["handlers"]["security_graylog"]["port"] = int(sys.argv[1])
+logging.config.dictConfig(config)
+logging.getLogger("security").warning("sold out")
+"""
+
+
+def test_map() -> None:
+    """Each folder and module of the package is on the map, and each that the map names is there."""
+    table = page(PAGE).partition("| question | room |")[2].partition("\n\n")[0]
+    named = re.findall(r"`([a-z0-9_]+)(?:/|\.py)", table)
+    package = PROJECT / "security_logging"
+    there = {path.stem for path in package.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    missing = [name for name in named if not any(package.rglob(f"{name}*"))]
+    assert (there - IMPLIED - set(named), missing) == (set(), [])
+
+
+def test_targets() -> None:
+    """The table has each target of make that `make help` lists."""
+    listed = re.findall(r"^([a-z0-9-]+):.*## ", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(re.findall(r"^\| `make ([a-z0-9-]+)`", page(PAGE), re.MULTILINE)) == sorted(listed)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of the package and the pages, with the example of a destination applied."""
+    require_program("git", "git")
+    for folder in ("security_logging", "docs"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (diff,) = blocks(PAGE, "diff")
+    command = ["git", "apply", "--unsafe-paths", f"--directory={tmp_path}", "-"]
+    subprocess.run(command, input=diff, cwd=tmp_path, text=True, check=True, timeout=30)
+    return tmp_path
+
+
+def test_destination(checkout: Path) -> None:
+    """The three changes of the example are enough: a record arrives as a GELF message."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as graylog:
+        graylog.bind(("127.0.0.1", 0))
+        graylog.settimeout(30)
+        environment = {**os.environ, "PYTHONPATH": str(checkout)}
+        command = [sys.executable, "-c", _SEND, str(graylog.getsockname()[1])]
+        subprocess.run(command, env=environment, cwd=checkout, check=True, timeout=60)
+        message = json.loads(graylog.recv(65_536))
+    assert (message["version"], message["level"]) == ("1.1", 4)
+    assert message["short_message"].endswith('log level="WARNING" logger="security" message="sold out"')
