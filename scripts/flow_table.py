@@ -1,4 +1,4 @@
-"""The page of flows, rendered from the table that the tests run: what happens, and which lines it leaves."""
+"""Render docs/flows.md from the table of requests and lines that the tests use."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from scripts.tables import table
 FLOWS = Path(__file__).resolve().parent.parent / "tests" / "vectors" / "flows.json"
 
 _INTRODUCTION = """\
-# What leaves which line
+# What is logged when
 
 This page is generated from `tests/vectors/flows.json`.
 The tests send each of these requests to Django's own views and expect exactly these lines.
 They do so with every supported Django, through WSGI and through ASGI.
 
 The lines are shortened: address, method, path and identifiers are left out, and capitals stand for primary keys.
-Unless CSRF is what the flow is about, the request has a valid token.
-"no line" is meant: what is not an attempt must not look like one.
-The last column says what is left when `SecurityLoggingMiddleware` is not in `MIDDLEWARE`.
+Unless the row is about CSRF, the request has a valid token.
+"no line" is intended: a request that is no attempt must not look like one.
+The last column has the lines that are left if `SecurityLoggingMiddleware` is not in `MIDDLEWARE`.
 
 Nothing else changes for a site.
-Django's own `auth_tests` and `admin_views` pass with the app and the middleware installed as they do without: 825 and
+Django's own tests `auth_tests` and `admin_views` pass with the app and the middleware as they do without them: 825 and
 479 tests of Django 5.2.19, 898 and 557 of Django 6.1.3.
 So do the 351 tests of django-axes 8.3.1 (`make test-suites`).
 
@@ -43,12 +43,12 @@ def page() -> str:
 def _row(flow: dict[str, Any]) -> list[str]:
     lines = flow["lines"]
     without = flow.get("lines_without_middleware", lines)
-    who = flow.get("as", "nobody")
+    who = flow.get("as", "anonymous")
     return [flow["desc"], who, _request(flow), _cell(lines), "the same" if without == lines else _cell(without)]
 
 
 def _request(flow: dict[str, Any]) -> str:
-    """Return method, path, headers and form of a flow, as far as they are its own."""
+    """Return the method and path of a flow, and the headers and form fields that it sets."""
     parts = [f"{flow['method']} {flow['path']}"]
     parts += [f"{name}: {value}" for name, value in flow.get("headers", {}).items()]
     parts += [f"{name}={value}" for name, value in flow.get("data", {}).items()]

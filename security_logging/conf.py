@@ -1,4 +1,4 @@
-"""The settings: each declared once, and read from Django's settings when it is first needed."""
+"""The settings SECURITY_LOGGING_*: each is declared here, and read from Django's settings at its first use."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ class Setting(Generic[T]):
     """
     A setting `SECURITY_LOGGING_<attribute>`: its default, its type as a reader writes it, and what it means.
 
-    Read through an instance of `Settings` it gives the project's value, or the default, and keeps it until Django
-    says that the setting has changed, as `override_settings` does. The value is not checked here:
-    `security_logging.checks` does that once at start.
+    Read through an instance of `Settings` it returns the project's value, or the default, and keeps it until Django
+    sends `setting_changed`, as `override_settings` does. It does not check the value; the system checks do.
     """
 
     name: str  # the full name, as in the project's settings
     attribute: str  # the name without the prefix
 
     def __init__(self, default: T, type_name: str, meaning: str) -> None:
-        """Declare a setting; units belong into the meaning."""
+        """Declare a setting; `meaning` includes the unit."""
         self.default = default
         self.type_name = type_name
         self.meaning = meaning
 
     def __set_name__(self, owner: type[object], name: str) -> None:
-        """Learn the full name from the attribute, so that it stands in one place."""
+        """Take the name of the setting from the name of the attribute."""
         self.name, self.attribute = PREFIX + name, name
 
     @overload
@@ -48,11 +47,11 @@ class Setting(Generic[T]):
     def __get__(self, instance: Settings, owner: type[object]) -> T: ...
 
     def __get__(self, instance: Settings | None, owner: type[object]) -> T | Setting[T]:
-        """Return the project's value, or the default where the project says nothing."""
+        """Return the project's value, or the default."""
         if instance is None:
             return self
         value: T = getattr(settings, self.name, self.default)
-        instance.__dict__[self.attribute] = value  # where Python looks before it calls us: a login asks eleven times
+        instance.__dict__[self.attribute] = value  # Python looks there first: a login reads eleven settings
         return value
 
 
@@ -62,35 +61,35 @@ class Settings:
     LOGGER_NAME = Setting[str](
         "security",
         "str",
-        "Logger under which the events are logged, one child per class: security.auth, security.account, ...",
+        "Logger of the events, with a child for each class: security.auth, security.account, ...",
     )
     EVENTS = Setting[Mapping[str, bool]](
         {},
         "mapping of str to bool",
-        'Events that are switched off: {"logout": False} one of them, {"account.*": False} a whole class; a name wins '
-        'over its class, as in {"account.*": False, "user_created": True}.',
+        'Events to switch off: {"logout": False} for one event, {"account.*": False} for a class. The name of an event '
+        'takes precedence over its class: {"account.*": False, "user_created": True}.',
     )
     USER_NAMES = Setting[str](
         "plain",
         "plain, masked, hashed or omit",
-        "How user names are written: as they are, as a first character and asterisks, as a keyed hash, or not at all.",
+        "How user names are written: unchanged, as first character and asterisks, as a keyed hash, or not at all.",
     )
     UNKNOWN_USER_NAMES = Setting[str | None](
         None,
         "plain, masked, hashed, omit or None",
-        "How names are written that somebody typed and no user has, since people type passwords into that field; None: "
-        "as the others. Without KNOWN_USERS nobody can tell, so it holds for each failed login.",
+        "How names are written that no user has, because people type passwords into that field; None: like other "
+        "names. Without KNOWN_USERS it applies to each failed login.",
     )
     KNOWN_USERS = Setting[bool](
         False,
         "bool",
-        "Whether to ask the database if the typed name exists, and to log known=1 or known=0: one query for each "
-        "failed login, and a log that tells which accounts exist.",
+        "Whether to look up the typed name in the database, and log known=1 or known=0. This costs one query for each "
+        "failed login, and the log then shows which accounts exist.",
     )
     HASH_KEY = Setting[str | bytes | None](
         None,
         "str, bytes or None",
-        "Key of the hashes of user names; None: derived from SECRET_KEY, so that they change when that does.",
+        "Key for the hashes of user names; None: derived from SECRET_KEY, so the hashes change when it changes.",
     )
     TRUSTED_PROXIES = Setting[Sequence[str]](
         (),
@@ -102,121 +101,120 @@ class Settings:
     CLIENT_IP_HEADER = Setting[str | None](
         None,
         "str or None",
-        "The one header in which a trusted proxy names its client; None: the preset's, else X-Forwarded-For.",
+        "The header in which trusted proxies send the client's address; None: that of the preset, or X-Forwarded-For.",
     )
     CLIENT_IP_RESOLVER = Setting["str | Resolver | None"](
         None,
         "dotted path, callable or None",
-        "Function of the request that returns the client's address on a platform that no proxy list describes; its "
-        "result passes the same guards.",
+        "Function that takes the request and returns the client's address, for platforms that no list of proxies can "
+        "describe. The result is checked like any other address.",
     )
     BANNABLE_NETWORKS = Setting[Sequence[str]](
         (),
         "sequence of str",
-        "Private, unique-local or carrier-grade NAT ranges whose addresses may be banned, for an intranet site.",
+        "Private, unique-local or carrier-grade NAT networks whose addresses may be banned, for an intranet site.",
     )
     PROXY_RANGES_FILE = Setting[str | None](
         None,
         "path or None",
-        'JSON file, e.g. {"cloudflare": ["198.51.100.0/24"]}, whose ranges replace those that a preset ships; read '
-        "once in each process.",
+        'JSON file, e.g. {"cloudflare": ["198.51.100.0/24"]}, whose ranges replace those of a preset. Each process '
+        "reads it once.",
     )
     SURFACE_NAMESPACES = Setting[Mapping[str, str]](
         {},
         "mapping of str to str",
-        'URL namespace to surface (site, admin or api) where it cannot be seen from the view, e.g. {"api-1.0.0": '
+        'Surface (site, admin or api) of a URL namespace, if it cannot be told from the view, e.g. {"api-1.0.0": '
         '"api"} for django-ninja.',
     )
 
-    # Requests (security_logging.middleware, request_id, bait_paths and flood).
+    # Requests.
     REQUEST_ID_HEADER = Setting[str](
         "X-Request-ID",
         "str",
-        "Header in which a trusted proxy names the request; of any other peer it is ignored.",
+        "Header with the identifier of the request; it is read only from trusted proxies.",
     )
     REQUEST_ID_RESPONSE_HEADER = Setting[str | None](
         None,
         "str or None",
-        "Header in which each answer names its request, for a support page or another log; None: no header. Read when "
-        "the server starts, like MIDDLEWARE.",
+        "Response header for the identifier of the request, for a support page or another log; None: no header. It is "
+        "read when the server starts, like MIDDLEWARE.",
     )
     BAIT_PATHS_ADD = Setting[Sequence[str]](
         (),
         "sequence of str",
-        'Paths that only a scanner asks this site for, e.g. "/old-shop/admin.php", "/cgi-bin/" for all below, '
-        '"*/dump.sql" in any folder.',
+        'Further paths that only a scanner requests, e.g. "/old-shop/admin.php", "/cgi-bin/" for everything below it, '
+        '"*/dump.sql" for any folder.',
     )
     BAIT_PATHS_REMOVE = Setting[Sequence[str]](
         (),
         "sequence of str",
-        "Entries of the shipped list of bait paths that honest visitors of this site ask for, e.g. since it was made "
-        "with WordPress once.",
+        "Entries of the shipped list of bait paths that honest visitors of this site request, e.g. because it once ran "
+        "WordPress.",
     )
     FLOOD_WINDOW = Setting[int](
         60,
         "int",
-        "Seconds for which identical lines of the class probe are counted together; 0: each is written.",
+        "Seconds for which identical lines of the class probe are counted together; 0: each line is written.",
     )
     FLOOD_LINES = Setting[int](
         10,
         "int",
-        "Identical lines of one address that are written in a window; further ones become one line with count=.",
+        "Identical lines of one address that are written in a window; the others become one line with count=.",
     )
     FLOOD_ADDRESS_LINES = Setting[int](
         200,
         "int",
-        "Lines of one address and event type that are written in a window, if they differ in the path alone; further "
-        "ones become one line with count=.",
+        "Lines of one address and event type that are written in a window, if only their paths differ; the others "
+        "become one line with count=.",
     )
     PRIOR_FAILURES_WINDOW = Setting[int](
         0,
         "int",
-        "Seconds for which each login_failed and mfa_failed is counted for its user and its address, so that a login "
-        "says how many there were before it; 0: not counted. Processes share their counts through Django's default "
-        "cache, in the background.",
+        "Seconds for which each login_failed and mfa_failed is counted by user and by address, so that a login has the "
+        "number of failures before it; 0: not counted. Processes share their counts through Django's default cache.",
     )
 
-    # CloudWatch (security_logging.cloudwatch); read only where it is used.
+    # CloudWatch.
     CLOUDWATCH_LOG_GROUP = Setting[str](
         "/{site}/{env}/security",
         "str",
-        "CloudWatch log group, with {site} and {env} filled in.",
+        "CloudWatch log group; {site} and {env} are replaced.",
     )
     CLOUDWATCH_LOG_STREAM = Setting[str](
         "{host}/{function}",
         "str",
-        "CloudWatch log stream, with {site}, {env}, {host} and {function}, the first part of the logger's name, filled "
-        "in; a process id would open a new stream at every start.",
+        "CloudWatch log stream; {site}, {env}, {host} and {function}, the first part of the logger's name, are "
+        "replaced. Do not use a process id, which would open a new stream at each start.",
     )
     CLOUDWATCH_SITE = Setting[str | None](
-        None, "str or None", "What {site} stands for; None: the package that holds ROOT_URLCONF."
+        None, "str or None", "Value of {site}; None: the package that holds ROOT_URLCONF."
     )
     CLOUDWATCH_ENVIRONMENT = Setting[str | None](
-        None, "str or None", "What {env} stands for; None: development when DEBUG is on, else production."
+        None, "str or None", "Value of {env}; None: development if DEBUG is on, else production."
     )
     CLOUDWATCH_REGION = Setting[str | None](
-        None, "str or None", "AWS region; None: the setting AWS_REGION, else what boto3 finds."
+        None, "str or None", "AWS region; None: the setting AWS_REGION, or the region that boto3 finds."
     )
     CLOUDWATCH_ENDPOINT_URL = Setting[str | None](
-        None, "URL or None", "Another CloudWatch, e.g. a moto server; None: what boto3 finds."
+        None, "URL or None", "URL of another CloudWatch, e.g. of moto; None: the URL that boto3 finds."
     )
     CLOUDWATCH_DIRECTORY = Setting[str | None](
         None,
         "path or None",
-        "Directory for events that wait for CloudWatch, for those it refused and for the shipper's position; None: one "
-        "below the system's directory for temporary files, which a reboot may empty.",
+        "Directory for events that wait for CloudWatch, events that it refused, and the shipper's position; None: a "
+        "directory below the system's one for temporary files, which a reboot may empty.",
     )
     CLOUDWATCH_SPOOL_LIMIT = Setting[int](
-        256 * 1024 * 1024, "int", "Bytes that all waiting events of that directory may take; more are dropped, counted."
+        256 * 1024 * 1024, "int", "Bytes that waiting events may take in that directory; more are dropped and counted."
     )
     CLOUDWATCH_QUEUE_LIMIT = Setting[int](
-        10_000, "int", "Events that one process keeps in memory before it writes them to disk."
+        10_000, "int", "Events that a process keeps in memory before it writes them to disk."
     )
     CLOUDWATCH_INTERVAL = Setting[float](
-        1.0, "float", "Seconds between two deliveries of one process; what SIGKILL can cost the handler."
+        1.0, "float", "Seconds between two deliveries of a process; SIGKILL can lose the events of this time."
     )
     CLOUDWATCH_HEARTBEAT = Setting[float](
-        60.0, "float", "Seconds between two heartbeats of a handler or shipper, which the alarm waits for; 0: none."
+        60.0, "float", "Seconds between two heartbeats of a handler or shipper; an alarm expects them. 0: none."
     )
     CLOUDWATCH_FILE = Setting[str](
         "/var/log/django/security.json", "path", "JSON log that `security_cloudwatch ship` reads."
