@@ -1,1 +1,1 @@
-"""What happened: the event types, their fields, and an event as a line or as JSON. Pure: no Django, no setting."""
+"""Event types, their fields, and events as lines or JSON. It uses no Django and no setting."""

@@ -1,4 +1,4 @@
-"""The JSON form: an event in the Elastic Common Schema, on one ASCII line whose first keys never move."""
+"""The JSON form: an event in the Elastic Common Schema, on one ASCII line whose first keys have a fixed order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from security_logging.events.fields import FIELDS, HEAD, UNKNOWN, Value
 
 ECS_VERSION = "9.4.0"
 PROVIDER = "django-security-logging"
-DATASET = "django.security"  # a data stream's dataset may hold no "-" (ECS, data_stream.dataset)
+DATASET = "django.security"  # ECS allows no "-" in it (data_stream.dataset)
 
 _ARRAYS = {"observer.ip"}  # ECS declares these fields as arrays
 
@@ -22,8 +22,8 @@ def render_json(event: SecurityEvent, extra: Mapping[str, object] | None = None)
     """
     Return the event as one line of ASCII JSON, without a line end.
 
-    Time, event and address come first and in this order; everything that a client wrote stands behind them, so that
-    an anchored filter cannot be led astray. `extra` holds further top-level objects, e.g. `service`; they come last.
+    Time, event and address come first, in this order, and all text of a client comes after them, so that it cannot
+    mislead an anchored filter. `extra` has further top-level objects, e.g. `service`; they come last.
     """
     return dumps({**document(event), **(extra or {})})
 
@@ -43,7 +43,7 @@ def document(event: SecurityEvent) -> dict[str, Any]:
 
 def parse_json(line: str) -> SecurityEvent:
     """
-    Return the event that the line was rendered from; raises ValueError when it is none of ours.
+    Return the event of a line; raises ValueError if the line is not a security event.
 
     Keys that this version does not know are ignored.
     """
@@ -54,12 +54,12 @@ def parse_json(line: str) -> SecurityEvent:
 
 
 def timestamp(time: datetime) -> str:
-    """Return the time, which must be in UTC, as ECS and CloudWatch read it: milliseconds and a Z."""
+    """Return the time, which must be in UTC, in the form that ECS and CloudWatch read: with milliseconds and a Z."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def dumps(value: Mapping[str, object]) -> str:
-    """Return the mapping as compact ASCII JSON: terminal escapes and bidirectional marks stay inert in a pager."""
+    """Return the mapping as compact ASCII JSON, so that it contains no control characters."""
     return json.dumps(value, separators=(",", ":"), default=str)
 
 
@@ -92,7 +92,7 @@ def _event(event: SecurityEvent) -> dict[str, object]:
 
 
 def _related(event: SecurityEvent) -> dict[str, list[Value]]:
-    """Return every address and every name in the event, each once: one search finds them wherever they stand."""
+    """Return each address and each name in the event once, so that one search finds them in any field."""
     addresses = [event.fields[name] for name in ("ip", "peer", "claimed") if event.fields.get(name, UNKNOWN) != UNKNOWN]
     names = [event.fields[name] for name in ("user", "target") if name in event.fields]
     related = {"ip": addresses, "user": names}

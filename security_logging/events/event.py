@@ -20,11 +20,10 @@ _ID = re.compile(r"[0-9a-f]{24}")
 @dataclass(frozen=True, init=False)
 class SecurityEvent:
     """
-    One occurrence of an event type, safe to write: every value is normalised and clipped on construction.
+    One occurrence of an event type; its values are normalised and cut, so that they are safe to write.
 
-    `time` is aware, in UTC and cut to milliseconds. `fields` holds all of `HEAD` and those optional fields of the
-    type that have a value. `id`, 24 hexadecimal digits, is unique in the world and the same in every copy of the
-    event.
+    `time` is aware, in UTC and cut to milliseconds. `fields` has all names of `HEAD`, and those optional fields of the
+    type that have a value. `id`, 24 hexadecimal digits, is unique, and the same in every copy of the event.
     """
 
     type: EventType
@@ -37,16 +36,16 @@ class SecurityEvent:
         """
         Normalise time and fields, so that an event equals the one that is read back from its line.
 
-        Raises ValueError for a time without a zone, another id, a field that the type does not declare, and an address
-        or a number that is none.
+        Raises ValueError for a time without a zone, for an id of another form, for a field that the type does not
+        declare, and for a value that is not the address or the number that it has to be.
         """
-        if time.tzinfo is None:  # would be read in the zone of this machine, hours wrong
+        if time.tzinfo is None:  # astimezone() would take it for the zone of this machine
             raise ValueError(f"time without a zone: {time}")
         if not _ID.fullmatch(id):
             raise ValueError(f"not an id: {id!r}")
         moment = time if time.tzinfo is timezone.utc else time.astimezone(timezone.utc)
         moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-        # In one step, since a frozen object takes long to fill attribute by attribute.
+        # In one step: to set the attributes of a frozen object one by one takes longer.
         self.__dict__.update(type=type, time=moment, pid=pid, id=id, fields=_normalised(type, fields))
 
     @property
@@ -56,17 +55,17 @@ class SecurityEvent:
 
 
 def make_event(event_type: EventType, **fields: object) -> SecurityEvent:
-    """Return a new event of the type, of this moment and this process; fields that are None are left out."""
+    """Return a new event of the type, with the current time and process; fields that are None are left out."""
     return new_event(event_type, fields)
 
 
 def new_event(event_type: EventType, fields: Mapping[str, object]) -> SecurityEvent:
-    """Do the same with a mapping."""
+    """Return a new event as `make_event` does, with the fields as a mapping."""
     return SecurityEvent(event_type, datetime.now(timezone.utc), os.getpid(), os.urandom(12).hex(), fields)
 
 
 class Layout(NamedTuple):
-    """The fields that an event may have: their names, and in the order of the line how each is made fit to write."""
+    """The names of the fields that an event may have, and in line order the functions that make values fit."""
 
     names: frozenset[str]
     steps: tuple[tuple[str, Callable[[str], object], Callable[[object], Value], bool], ...]
@@ -74,7 +73,7 @@ class Layout(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def layout(names: tuple[str, ...]) -> Layout:
-    """Return the layout of a line, given the fields that its event type names after `HEAD`."""
+    """Return the layout of an event with these fields after those of `HEAD`."""
     fields = [FIELDS[name] for name in (*HEAD, *names)]
     steps = tuple((field.name, field.as_it_is.fullmatch, field.made_fit, field.is_text) for field in fields)
     return Layout(frozenset((*HEAD, *names)), steps)
@@ -88,9 +87,9 @@ def _normalised(event_type: EventType, fields: Mapping[str, object]) -> dict[str
     for name, is_fit, made_fit, is_text in steps:
         given = fields.get(name)
         if given is not None:
-            # What normalise() does, without a call for each field of each event.
+            # As normalise() does, without a function call for each field.
             value = given if type(given) is str and is_fit(given) else made_fit(given)
-            # What nobody knows is not said of an optional field; but a user's name may be a dash.
+            # An optional field that is unknown is left out; a text may be a dash.
             if is_text or value != UNKNOWN:
                 values[name] = value
     return values

@@ -1,4 +1,4 @@
-"""The line: how an event is written for Fail2ban and humans, and how a line is read back."""
+"""The line: an event in the form that Fail2ban and people read, and how to read it back."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from security_logging.events.types import EventType
 
 IDENT = "django-security"
 
-# By hand, since isoformat() takes twice as long, most of it for the offset.
+# isoformat() takes twice as long.
 _PREFIX = f"%04d-%02d-%02dT%02d:%02d:%02d.%03d+00:00 {IDENT}[%d]: "
 
-_TEXT = r'"[ !#-\[\]-~]*(?:\\[ -~][ !#-\[\]-~]*)*"'  # unrolled: linear time on any input
+_TEXT = r'"[ !#-\[\]-~]*(?:\\[ -~][ !#-\[\]-~]*)*"'  # an unrolled loop: it takes linear time for any text
 _BARE = r"[!#-~]+"
 _TEXTS = frozenset(name for name, field in FIELDS.items() if field.is_text)
 _NAME = r"[a-z][a-z0-9_]*"
@@ -35,10 +35,10 @@ def render(event: SecurityEvent) -> str:
 
 def prefix(time: datetime, pid: int) -> str:
     """
-    Return what stands before the event word: time and ident.
+    Return the part of the line before the name of the event: time and ident.
 
-    The time must be in UTC and is written with its offset; Fail2ban reads a time without one in its own zone, hours
-    wrong. The ident is that of syslog (RFC 3164), so that file, syslog and journal differ only in what precedes it.
+    The time must be in UTC. It is written with its offset, because Fail2ban reads a time without one in its own zone.
+    The ident has the form of syslog (RFC 3164), so that file, syslog and journal differ only in the part before it.
     """
     moment = (time.year, time.month, time.day, time.hour, time.minute, time.second, time.microsecond // 1000)
     return _PREFIX % (*moment, pid)
@@ -46,12 +46,12 @@ def prefix(time: datetime, pid: int) -> str:
 
 def render_message(event: SecurityEvent) -> str:
     """
-    Return the line without time and ident, for transports that bring their own: syslog and the journal.
+    Return the line without time and ident, for syslog and the journal, which have their own.
 
-    The address stands before anything that a client wrote, and what a client wrote is only ever a JSON string
-    (Fail2ban FILTERS: anchor, and nothing foreign before the address).
+    The address comes before all text of a client, and such text is always a JSON string (Fail2ban FILTERS: anchor the
+    expression, and allow no foreign text before the address).
     """
-    # Made once: the log record wants it, and then each formatter. It is no field, so events stay equal.
+    # Rendered once, for the log record and each formatter. It is not a field, so that it does not affect equality.
     message: str | None = event.__dict__.get("_message")
     if message is None:
         message = event.__dict__["_message"] = _message(event)
@@ -60,10 +60,10 @@ def render_message(event: SecurityEvent) -> str:
 
 def parse(line: str) -> SecurityEvent:
     """
-    Return the event that the line was rendered from; a line end is allowed.
+    Return the event of a line; a line end is allowed.
 
-    Fields that this version does not know, or not of this event, are ignored: a later minor version may add some at
-    the end. Raises ValueError when the line is cut, is not ours or names an unknown event type.
+    Fields that this version or this event type does not know are ignored, because a later version may add fields at
+    the end. Raises ValueError if the line is cut, is not a security line, or names an unknown event type.
     """
     match = _LINE.fullmatch(line.rstrip("\r\n")) if len(line) < LINE_LIMIT + len("\r\n") else None
     if match is None:
@@ -71,7 +71,7 @@ def parse(line: str) -> SecurityEvent:
     pairs = _PAIR.findall(match["pairs"])
     written = dict(pairs)
     if len(written) != len(pairs):
-        raise ValueError(f"a field stands twice: {line[:80]!r}")
+        raise ValueError(f"a field occurs twice: {line[:80]!r}")
     event_type = _event_type(match["name"])
     return SecurityEvent(
         type=event_type,

@@ -9,13 +9,13 @@ from types import MappingProxyType
 from security_logging.events.fields import FIELDS, HEAD
 from security_logging.events.types import EVENT_TYPES, EventType
 
-FOREIGN = "log"  # The event word of a record that is no security event but reached our formatters. Never counted.
+FOREIGN = "log"  # written in place of an event name for other records that reach our formatters; never counted
 EVENT_CLASSES = ("auth", "account", "probe", "response", "system")
 COUNTED_AS = ("normal", "probe")
-LINE_LIMIT = 2048  # bytes; one O_APPEND write below it stays whole and no syslog cuts it
+LINE_LIMIT = 2048  # bytes; a shorter line is appended with one write, and no syslog cuts it
 LONGEST_PREFIX = 29 + 1 + len("django-security[4194304]: ")  # bytes of time, space, ident and the largest Linux pid
 
-# What each mode of the Fail2ban filter counts: the families of event types, and the one surface if only one.
+# What each mode of the Fail2ban filter counts: families of event types, and the surface, None for all.
 MODES: Mapping[str, tuple[tuple[str, ...], str | None]] = MappingProxyType(
     {
         "normal": (("normal",), None),
@@ -30,12 +30,12 @@ _registry: dict[str, EventType] = {event_type.name: event_type for event_type in
 
 
 def event_types() -> tuple[EventType, ...]:
-    """Return all event types: our own in the order of the vocabulary, then the project's."""
+    """Return all event types: those of the package in the order of EVENT_TYPES, then those of the project."""
     return tuple(_registry.values())
 
 
 def get(name: str) -> EventType:
-    """Return the event type of that name; raises KeyError when there is none."""
+    """Return the event type of that name; raises KeyError if there is none."""
     return _registry[name]
 
 
@@ -47,14 +47,14 @@ def counted(mode: str) -> tuple[EventType, ...]:
 
 def register(event_type: EventType) -> EventType:
     """
-    Add a project's own event type and return it; doing it twice with the same type does nothing.
+    Add an event type of the project, and return it; a second call with the same type changes nothing.
 
-    Call it from `AppConfig.ready()` and run `manage.py security_fail2ban render` afterwards: the filter counts the
-    type from then on, if its `counted_as` says so. Raises ValueError, with what to write instead, when the type is
-    not well formed or its longest line would not fit into `LINE_LIMIT` bytes.
+    Call it from `AppConfig.ready()`. If the type has `counted_as`, run `manage.py security_fail2ban install`
+    afterwards, so that the filter counts it. Raises ValueError, with what to write instead, if the type is not valid
+    or its longest line would not fit into `LINE_LIMIT` bytes.
     """
     if _registry.get(event_type.name) == event_type:
-        return _registry[event_type.name]  # one object for each name: receivers of security_event choose by it
+        return _registry[event_type.name]  # the first object: a receiver of security_event is connected to it
     problem = _problem(event_type)
     if problem:
         raise ValueError(f"Event type {event_type.name!r}: {problem}")
@@ -63,7 +63,7 @@ def register(event_type: EventType) -> EventType:
 
 
 def longest_line(event_type: EventType) -> int:
-    """Return the length in bytes of the longest line that an event of the type can become."""
+    """Return the length in bytes of the longest possible line of the type."""
     names = (*HEAD, *event_type.fields, "id")
     return LONGEST_PREFIX + len(event_type.name) + sum(len(name) + 2 + FIELDS[name].max_length for name in names)
 
@@ -79,9 +79,9 @@ def _problem(event_type: EventType) -> str | None:
     if event_type.counted_as not in (None, *COUNTED_AS):
         return f"counted_as {event_type.counted_as!r} is unknown; write one of {', '.join(COUNTED_AS)} or None."
     if unknown:
-        return f"fields {unknown} are not in security_logging.events.fields.FIELDS; use those that are declared there."
+        return f"fields {unknown} do not exist; choose from those that docs/events.md lists."
     if twice := sorted({name for name in event_type.fields if event_type.fields.count(name) > 1}):
-        return f"fields {twice} are named twice; name each once."
+        return f"fields {twice} are named twice; name each field once."
     if longest_line(event_type) >= LINE_LIMIT:
         return f"its line could be {longest_line(event_type)} bytes long; name fewer fields, {LINE_LIMIT} is the limit."
     return None

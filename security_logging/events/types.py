@@ -1,4 +1,4 @@
-"""The event types: what is logged, under which name, with which fields, and what the standards call it."""
+"""The event types: their names, levels, fields, and names in the standards."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ PASSWORD_CHANGE_FAILED = EventType(
     ocsf=(3001, 3), attack="T1098", severity=60,
 )  # fmt: skip
 PASSWORD_RESET_REQUESTED = EventType(
-    "password_reset_requested", "auth", logging.INFO, "Somebody asked for a password reset.", _WHO,
+    "password_reset_requested", "auth", logging.INFO, "A password reset was requested.", _WHO,
     ecs_categories=_IAM, ecs_types=("user", "info"), ocsf=(3001, 4), attack="T1078", severity=40,
 )  # fmt: skip
 PASSWORD_RESET_COMPLETED = EventType(
@@ -149,13 +149,13 @@ ADMIN_ACTION = EventType(
     ocsf=(6001, 3), severity=30,
 )  # fmt: skip
 PERMISSION_DENIED = EventType(
-    "permission_denied", "probe", logging.WARNING, "A request was refused for want of a permission.",
+    "permission_denied", "probe", logging.WARNING, "A request was refused because the user lacks a permission.",
     (*_WHO, "count"),
     owasp="authz_fail", ecs_categories=_WEB, ecs_types=("access",), ecs_outcome="failure",
     ocsf=(4002, 3), attack="T1190", severity=50,
 )  # fmt: skip
 CSRF_FAILED = EventType(
-    "csrf_failed", "probe", logging.WARNING, "A request was refused for want of a CSRF token.",
+    "csrf_failed", "probe", logging.WARNING, "A request failed Django's CSRF check.",
     (*_WHO, "crosssite", "count"),
     owasp="malicious_cors", ecs_categories=_WEB, ecs_types=("access",), ecs_outcome="failure",
     ocsf=(4002, 6), attack="T1190", severity=50,
@@ -172,7 +172,7 @@ SUSPICIOUS_REQUEST = EventType(
     ecs_outcome="failure", ocsf=(4002, 3), attack="T1190", severity=70,
 )  # fmt: skip
 PROBE = EventType(
-    "probe", "probe", logging.WARNING, "A bait path was asked for that the site does not serve.",
+    "probe", "probe", logging.WARNING, "A bait path was requested that the site does not serve.",
     (*_CLIENT, "count"), counted_as="probe",
     owasp="malicious_excess_404", ecs_categories=_WEB, ecs_types=("access", "error"), ecs_outcome="failure",
     ocsf=(4002, 3), attack="T1595.003", severity=30,
@@ -193,7 +193,7 @@ RATE_LIMITED = EventType(
 )  # fmt: skip
 UNTRUSTED_FORWARDING = EventType(
     "untrusted_forwarding", "probe", logging.INFO,
-    "A peer that is no trusted proxy named another client than itself; told once an hour of each network.",
+    "A peer that is not a trusted proxy named another address; logged once an hour for each network.",
     (*_CLIENT, "count"),
     owasp="malicious_extraneous", ecs_categories=_WEB, ecs_types=("access",),
     ocsf=(4002, 3), attack="T1090", severity=20,
@@ -208,24 +208,24 @@ UNBANNED = EventType(
     ecs_categories=_INTRUSION, ecs_types=("allowed",), ecs_outcome="success", ocsf=(7004, 3), severity=20,
 )  # fmt: skip
 LOGGING_STARTED = EventType(
-    "logging_started", "system", logging.INFO, "A process of a server or of Celery began to log.", ("detail",),
+    "logging_started", "system", logging.INFO, "A process of a server or of Celery started to log.", ("detail",),
     owasp="sys_monitor_enabled", ecs_categories=("process",), ecs_types=("start",), ecs_outcome="success",
     ocsf=(6002, 3), severity=10,
 )  # fmt: skip
 LOGGING_DEGRADED = EventType(
-    "logging_degraded", "system", logging.ERROR, "A log destination is late, or events were lost.",
+    "logging_degraded", "system", logging.ERROR, "A log destination is behind, or has lost events.",
     ("sink", "sent", "spooled", "dropped", "rejected", "detail"),
     owasp="sys_monitor_disabled", ecs_categories=("process",), ecs_types=("info",), ecs_outcome="failure",
     ocsf=(6002, 99), attack="T1562", severity=80,
 )  # fmt: skip
 HEARTBEAT = EventType(
-    "heartbeat", "system", logging.INFO, "A log destination is alive; the counts are those since the last heartbeat.",
+    "heartbeat", "system", logging.INFO, "A log destination works; the counts are those since the last heartbeat.",
     ("sink", "sent", "spooled", "dropped", "rejected", "lag"),
     ecs_categories=("process",), ecs_types=("info",), ecs_outcome="success", ocsf=(6002, 99), severity=0,
 )  # fmt: skip
 WRONG_ADDRESS_SUSPECTED = EventType(
     "wrong_address_suspected", "system", logging.ERROR,
-    "Most events come from one address that looks like a proxy of our own.", ("peer", "claimed", "count", "detail"),
+    "Most events come from one address that looks like a proxy of the site.", ("peer", "claimed", "count", "detail"),
     ecs_categories=("configuration",), ecs_types=("info",), ecs_outcome="failure", ocsf=(6002, 99), severity=80,
 )  # fmt: skip
 DRILL = EventType(
