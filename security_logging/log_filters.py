@@ -1,4 +1,4 @@
-"""Filters for handlers: they tell where a record comes from, and keep out what nobody wants to read."""
+"""Filters for handlers: they add the context of a record, and leave out health checks and repeated records."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from security_logging.request.identifier import request_id_of
 
 __all__ = ["ContextFilter", "HealthCheckFilter", "RateLimitFilter"]
 
-# Loggers of access logs; daphne's own access log does not go through logging, its runserver's does.
+# Loggers of access logs. Daphne's own access log does not use logging; that of its runserver does.
 ACCESS_LOGGERS = frozenset({"gunicorn.access", "uvicorn.access", "django.server", "django.channels.server"})
-MAX_KINDS = 10_000  # kinds of records that a rate limit tells apart; records of further kinds pass
+MAX_KINDS = 10_000  # kinds of records that a rate limit counts; records of further kinds pass
 
-# Functions that return further attributes for each record, e.g. those of a Celery task; they must not raise.
+# Functions that return more attributes for each record, e.g. those of a Celery task; they must not raise.
 providers: list[Callable[[], Mapping[str, str | int]]] = []
 drill_id: ContextVar[str] = ContextVar("security_logging_drill_id", default="")
 _KEPT = "_security_logging_kept"
@@ -33,11 +33,12 @@ _asking_tenant: ContextVar[bool] = ContextVar("security_logging_asking_tenant", 
 
 class ContextFilter(logging.Filter):
     """
-    Give each record the attributes service, env, host, group, stream, request_id, tenant and drill_id.
+    Set the attributes service, env, host, group, stream, request_id, tenant and drill_id of each record.
 
-    A value that the record has already, from `extra`, stays; an unknown one is "". `streams` maps the beginnings of
-    logger names to names of streams, "" being all others. `tenant` is a function without arguments, or its dotted path,
-    that returns the tenant of this moment, e.g. `lambda: connection.schema_name`; when it raises, there is none.
+    An attribute that the record already has, from `extra`, stays; an unknown one is "". `streams` maps the beginnings
+    of logger names to names of streams; "" stands for all other loggers. `tenant` is a function without arguments, or
+    its dotted path, that returns the current tenant, e.g. `lambda: connection.schema_name`. If it raises, the tenant is
+    unknown.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class ContextFilter(logging.Filter):
         streams: Mapping[str, str] | None = None,
         tenant: str | Callable[[], object] | None = None,
     ) -> None:
-        """Keep what is the same for every record of this process; a dotted path is imported at the first record."""
+        """Take the values that are the same for every record; a dotted path is imported at the first record."""
         super().__init__()
         self._constant = {"service": service, "env": env, "group": group, "host": socket.gethostname()}
         self._streams = dict(streams or {})
@@ -71,7 +72,7 @@ class ContextFilter(logging.Filter):
         return True
 
     def _current_tenant(self) -> str:
-        if self._tenant is None or _asking_tenant.get():  # the hook itself may log
+        if self._tenant is None or _asking_tenant.get():  # the function itself may log
             return ""
         token = _asking_tenant.set(True)
         try:
@@ -100,7 +101,7 @@ def _current_id() -> str | None:
 
 
 class HealthCheckFilter(logging.Filter):
-    """Keep answered health checks out of the access logs of gunicorn, uvicorn, daphne and runserver; failures stay."""
+    """Leave successful health checks out of the access logs of gunicorn, uvicorn, daphne and runserver."""
 
     def __init__(self, paths: Sequence[str] = HEALTH_PATHS) -> None:
         """Take the exact paths, without a query."""
@@ -108,7 +109,7 @@ class HealthCheckFilter(logging.Filter):
         self._paths = frozenset(paths)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether to keep the record."""
+        """Return whether to keep the record."""
         if record.name not in ACCESS_LOGGERS:
             return True
         path, status = _asked(record)
@@ -117,24 +118,24 @@ class HealthCheckFilter(logging.Filter):
 
 class RateLimitFilter(logging.Filter):
     """
-    Let a number of like records pass in a window of time: same logger, level and message before its arguments.
+    Limit how many similar records pass in a window of time: same logger, level and message without its arguments.
 
-    The first record of the next window has the number of those that were dropped as its attribute `suppressed`.
-    Security events and records of level ERROR and above always pass.
+    The first record of the next window has the number of dropped records in its attribute `suppressed`. Security
+    events and records of level ERROR and above always pass.
     """
 
     def __init__(self, limit: int = 100, window: float = 60, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take how many records pass and the length of the window in seconds."""
+        """Take how many records pass, and the length of the window in seconds."""
         super().__init__()
         self._limit, self._window, self._clock = limit, window, clock
-        self._lock = threading.RLock()  # a signal handler may log while the thread that it interrupts holds it
-        self._seen: dict[tuple[str, int, str], list[float]] = {}  # when the window began, how many there were
+        self._lock = threading.RLock()  # a signal handler may log while the interrupted thread holds it
+        self._seen: dict[tuple[str, int, str], list[float]] = {}  # start of the window, number of records
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether to keep the record."""
+        """Return whether to keep the record."""
         if record.levelno >= logging.ERROR or hasattr(record, "security_event"):
             return True
-        if not hasattr(record, _KEPT):  # several handlers share this filter, and a record is one record
+        if not hasattr(record, _KEPT):  # several handlers share this filter; count the record once
             kind = (record.name, record.levelno, text_of(record.msg)[:200])
             with self._lock:
                 setattr(record, _KEPT, self._count(kind, record))
@@ -157,7 +158,7 @@ class RateLimitFilter(logging.Filter):
 
 
 def _asked(record: logging.LogRecord) -> tuple[str, str]:
-    """Return path and status of a record of an access log, "" where it is made otherwise than we know."""
+    """Return path and status of a record of an access log, or "" if the record has an unknown form."""
     arguments = record.args
     if isinstance(arguments, Mapping):
         return str(arguments.get("U", arguments.get("path", ""))), str(arguments.get("s", arguments.get("status", "")))

@@ -1,4 +1,4 @@
-"""How a record is written: the security line, ECS JSON, text formats and a coloured console."""
+"""Formatters: the security line, ECS JSON, text formats and a coloured console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The context of a record: where it comes from and what it belongs to, as attributes that formatters write."""
+"""The context of a record (service, host, request, task, ...): attributes of the record that formatters write."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from security_logging.formatters.record_text import text_of, visible
 
 _ROOM = 256  # characters of one value
 
-# Attribute of the record: its path in the Elastic Common Schema. All values are ours but the tenant, which stands
-# behind what is ours in JSON too, since a hook may take it from the Host header.
+# Attribute of the record: its path in the Elastic Common Schema. A client can influence only the tenant, since a
+# project may take it from the Host header; so it comes after our own values.
 CONSTANT = {
     "service": "service.name",
     "env": "service.environment",
@@ -34,31 +34,33 @@ CURRENT = {
 
 
 def values(record: logging.LogRecord, names: Mapping[str, str]) -> dict[str, str | int]:
-    """Return those context attributes that the record has, as one line of text or a number each."""
+    """Return the context attributes that the record has; each value is a number or one line of text."""
     found = {name: getattr(record, name, "") for name in names}
     return {name: _value(value) for name, value in found.items() if value not in ("", None)}
 
 
 def words(record: logging.LogRecord) -> str:
-    """Return what is current in the record's context as ` [name=value ...]`, "" when there is nothing."""
+    """Return the attributes of the current request or task as ` [name=value ...]`, or "" if there are none."""
     known = values(record, CURRENT)
     return f" [{' '.join(f'{name}={value}' for name, value in known.items())}]" if known else ""
 
 
 def add_to(document: dict[str, Any], record: logging.LogRecord) -> dict[str, Any]:
-    """Add the record's context to its ECS document, which is returned; what the document says already stays."""
+    """Add the record's context to its ECS document, and return the document; values that it has already stay."""
     paths = {**CONSTANT, **CURRENT}
     for name, value in values(record, paths).items():
         *parents, leaf = paths[name].split(".")
         target = document
         for parent in parents:
-            target[parent] = target = dict(target.get(parent, {}))  # a copy: formatters share what is constant
+            target[parent] = target = dict(
+                target.get(parent, {})
+            )  # a copy, because formatters share the constant parts
         target.setdefault(leaf, value)
     return document
 
 
 def _value(value: object) -> str | int:
-    # A brace inside labels would end them for the Fail2ban filter, which must not depend on what a site is called.
+    # For the Fail2ban filter a brace would end the labels, and the name of a site may contain one.
     if isinstance(value, int):
         return int(value)
     text = visible(clip(text_of(value), 6 * _ROOM, _ROOM))

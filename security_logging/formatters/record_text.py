@@ -1,4 +1,4 @@
-"""What a log record says, read without ever raising and without changing the record."""
+"""Read a log record: its message, traceback and time. Nothing here raises, or changes the record."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """Return the message, attacker-controlled as it may be; arguments that do not fit are left out."""
+    """Return the message, which may be attacker-controlled; arguments that do not fit are left out."""
     try:
         return record.getMessage()
-    except Exception:  # noqa: BLE001 (wrong arguments: what was meant is better than no line)
+    except Exception:  # noqa: BLE001 (the arguments are wrong: a line without them is better than none)
         return f"{text_of(record.msg)} (with arguments that do not fit)"
 
 
 def traceback_of(record: logging.LogRecord) -> str:
-    """Return where the record was made, if it says so, and the traceback of its exception; "" when it has neither."""
+    """Return the stack and the traceback of the record, or "" if it has neither."""
     parts = [record.stack_info, record.exc_text]
     if isinstance(record.exc_info, tuple) and record.exc_info[0]:
         parts[1] = logging.Formatter().formatException(record.exc_info)  # not cached on the record
@@ -27,12 +27,12 @@ def traceback_of(record: logging.LogRecord) -> str:
 
 
 def time_of(record: logging.LogRecord) -> datetime:
-    """Return when the record was made, in UTC."""
+    """Return the time of the record, in UTC."""
     return datetime.fromtimestamp(record.created, timezone.utc)
 
 
 def text_of(value: object) -> str:
-    """Return the value as text, also of an object that cannot be shown."""
+    """Return the value as text, even if its __str__ raises."""
     try:
         return str(value)
     except Exception:  # noqa: BLE001 (any object may be logged)
@@ -41,8 +41,8 @@ def text_of(value: object) -> str:
 
 def visible(text: str) -> str:
     r"""
-    Return the text with what could end a line, steer a terminal or reorder letters written out, e.g. as `\n`.
+    Return the text with line ends, control characters and marks that reorder letters escaped, e.g. as `\n`.
 
-    All other characters stay as they are, so that people can read their own language.
+    Letters of every language stay as they are, so that people can read them.
     """
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

@@ -1,4 +1,4 @@
-"""Formatters for the security log: the line, ECS JSON, and a coloured console. None of them changes the record."""
+"""Formatters for the security log: the line, ECS JSON, and a coloured console. They do not change the record."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from security_logging.events.type_registry import FOREIGN
 from security_logging.formatters import record_attributes
 from security_logging.formatters.record_text import message_of, time_of, traceback_of, visible
 
-_MESSAGE_ROOM = 900  # bytes of another logger's message in a line; line and traceback stay below 2 KB together
-_TRACEBACK_ROOM = 800  # bytes; the end of a traceback says most
+_MESSAGE_ROOM = 900  # bytes of another logger's message; the line stays below 2 KB with its traceback
+_TRACEBACK_ROOM = 800  # bytes of the end of a traceback
 _JSON_TRACEBACK_LIMIT = 8000  # characters
 _CONSOLE_LIMIT = 4096  # characters of a message, or of a line of a traceback
 
 
 class SecurityLineFormatter(logging.Formatter):
     """
-    Write one line for each record, as `filter.d/django-security.conf` reads it.
+    Write each record as one line, in the form that `filter.d/django-security.conf` reads.
 
-    A record that is no security event becomes a `log` line, which nothing counts. With `bare` the time and the ident
-    are left out, for syslog and the journal, which bring their own.
+    A record that is not a security event becomes a `log` line, which Fail2ban does not count. `bare` leaves out time
+    and ident, for syslog and the journal, which have their own.
     """
 
     def __init__(self, *, bare: bool = False) -> None:
-        """Take no format string: the line is a contract."""
+        """Take no format, because the form of the line is fixed."""
         super().__init__()
         self.bare = bare
 
@@ -47,13 +47,13 @@ class ECSFormatter(logging.Formatter):
     """
     Write one line of JSON for each record, in the Elastic Common Schema.
 
-    `service`, `environment` and `node` become `service.name`, `service.environment` and `service.node.name`; an empty
-    one is left out. A record that is no security event has no `event` object, so nothing counts it. What
-    `ContextFilter` knows of a record is added.
+    `service`, `environment` and `node` become `service.name`, `service.environment` and `service.node.name`; empty ones
+    are left out. A record that is not a security event has no `event` object, so Fail2ban does not count it. The
+    attributes that `ContextFilter` sets are added.
     """
 
     def __init__(self, *, service: str = "", environment: str = "", node: str = "") -> None:
-        """Keep what is the same for every record of this process."""
+        """Take the values that are the same for every record."""
         super().__init__()
         named = {"name": service, "environment": environment, "node": {"name": node} if node else None}
         known = {key: value for key, value in named.items() if value}
@@ -70,17 +70,17 @@ class ECSFormatter(logging.Formatter):
 
 class ConsoleFormatter(logging.Formatter):
     """
-    Write for a human at a terminal: time, event, surface, address, user and reason in columns, coloured by level.
+    Write for a terminal: time, event, address, surface, reason and user in columns, coloured by level.
 
-    Colour is used when standard error is a terminal; the environment variables NO_COLOR and FORCE_COLOR, or `color`,
-    decide otherwise. Text from a client is escaped before it is coloured, so it cannot steer the terminal. Messages of
-    other loggers keep the letters of every language; a traceback keeps its lines, indented behind a bar.
+    Colour is used if standard error is a terminal; `color` or the environment variables NO_COLOR and FORCE_COLOR
+    override that. Text of a client is escaped, so it cannot send control codes to the terminal. Messages of other
+    loggers keep the letters of every language. The lines of a traceback are indented after a bar.
     """
 
     COLORS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 
     def __init__(self, *, color: bool | None = None) -> None:
-        """Decide about colour at the first record when `color` is None."""
+        """Take whether to use colour; None decides it at the first record."""
         super().__init__()
         self.color = color
 
@@ -95,7 +95,7 @@ class ConsoleFormatter(logging.Formatter):
         return "\n    | ".join([line, *map(_safe, traceback_of(record).splitlines())])
 
     def paint(self, code: str, text: str) -> str:
-        """Return the text in the colour of that ANSI code, or as it is where colour is not wanted."""
+        """Return the text in the colour of that ANSI code, or unchanged if no colour is used."""
         if self.color is None:
             self.color = _wants_color()
         return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
@@ -111,9 +111,9 @@ class ConsoleFormatter(logging.Formatter):
 
 
 def event_of(record: logging.LogRecord) -> SecurityEvent | None:
-    """Return the security event that the record carries, None when it is a foreign record."""
+    """Return the security event of the record, or None if it is a record of another logger."""
     event = getattr(record, "security_event", None)
-    return event if type(event) is SecurityEvent else None  # isinstance() believes a mock of one
+    return event if type(event) is SecurityEvent else None  # isinstance() accepts a mock of one
 
 
 def _foreign_message(record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""Formats for text logs, by name; none of them lets a message start a line, steer a terminal or fake a column."""
+"""Text formats by name. In none of them can a message start a line, control a terminal or add a column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from security_logging.formatters import record_attributes
 from security_logging.formatters.record_text import message_of, text_of, time_of, traceback_of, visible
 
-MARGIN = "    | "  # before each line of a traceback, so that none can pass for a line of the log
+MARGIN = "    | "  # before each line of a traceback, so that none looks like a line of the log
 _UNKNOWN = "-"
 _DEFAULTS = dict.fromkeys((*record_attributes.CONSTANT, *record_attributes.CURRENT), _UNKNOWN)
 
@@ -17,14 +17,14 @@ class TextFormatter(logging.Formatter):
     """
     Write a record in a format of your own, in `%` or `{` style, with control characters escaped.
 
-    Django passes the text of a SuspiciousOperation on as a client sent it. Whatever a value holds, it stays on its
-    line; a traceback follows, each of its lines behind a margin. `asctime` is UTC with milliseconds and offset. Besides
-    the attributes of every log record there are those of `ContextFilter`, `-` where unknown, and `context` for all that
-    are known of the current request or task.
+    Django logs the text of a SuspiciousOperation as a client sent it; here every value stays on its line. A traceback
+    follows, each of its lines after a margin. `asctime` is in UTC, with milliseconds and offset. A format may use the
+    attributes of every log record, those of `ContextFilter` (`-` if unknown), and `context`, which stands for all
+    attributes of the current request or task.
     """
 
     def __init__(self, fmt: str = "%(message)s", style: Literal["%", "{"] = "%") -> None:
-        """Take the format; raises ValueError when it is not one of that style."""
+        """Take the format; raises ValueError if it is not valid in that style."""
         super().__init__(fmt, style=style, defaults=_DEFAULTS)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -33,7 +33,7 @@ class TextFormatter(logging.Formatter):
         return f"\n{MARGIN}".join(lines)
 
     def line(self, record: logging.LogRecord) -> str:
-        """Return the record as the format says, with nothing escaped yet."""
+        """Return the record in the format, not escaped yet."""
         described = logging.makeLogRecord(record.__dict__)  # a formatter never changes the record
         described.message = message_of(record)
         described.asctime = time_of(record).isoformat(timespec="milliseconds")
@@ -43,10 +43,10 @@ class TextFormatter(logging.Formatter):
 
 class PipeFormatter(TextFormatter):
     r"""
-    Write `LEVEL|LOGGER|TIMESTAMP|MESSAGE`; a separator inside a value is written `\|` and a backslash `\\`.
+    Write `LEVEL|LOGGER|TIMESTAMP|MESSAGE`; a bar inside a value is written `\|`, and a backslash `\\`.
 
-    So a reader that splits at each bar without a backslash before it gets back four columns, whatever was logged. A
-    traceback becomes part of the message: one record is one line.
+    A reader that splits at each bar without a backslash before it always gets four columns. A traceback becomes part of
+    the message, so that one record is one line.
     """
 
     def line(self, record: logging.LogRecord) -> str:
@@ -61,7 +61,7 @@ class PipeFormatter(TextFormatter):
         return self.line(record)
 
 
-# Each name stands for a formatter of LOGGING.
+# Name of a format: the formatter in LOGGING.
 TEXT_FORMATS: dict[str, dict[str, str]] = {
     "verbose": {
         "()": "security_logging.formatters.TextFormatter",
