@@ -54,7 +54,7 @@ def add_to(document: dict[str, Any], record: logging.LogRecord) -> dict[str, Any
         for parent in parents:
             target[parent] = target = dict(
                 target.get(parent, {})
-            )  # a copy, because formatters share the constant parts
+            )  # a copy: formatters share constant parts
         target.setdefault(leaf, value)
     return document
 
