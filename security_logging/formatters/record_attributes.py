@@ -52,9 +52,7 @@ def add_to(document: dict[str, Any], record: logging.LogRecord) -> dict[str, Any
         *parents, leaf = paths[name].split(".")
         target = document
         for parent in parents:
-            target[parent] = target = dict(
-                target.get(parent, {})
-            )  # a copy: formatters share constant parts
+            target[parent] = target = dict(target.get(parent, {}))  # a copy: formatters share constant parts
         target.setdefault(leaf, value)
     return document
 

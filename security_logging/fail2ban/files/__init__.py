@@ -1,1 +1,1 @@
-"""The files that belong into Fail2ban's configuration directory."""
+"""Render the files for Fail2ban's configuration directory."""

@@ -1,31 +1,31 @@
-"""Where a ban takes effect: it depends on whose connections this machine sees."""
+"""What is in front of the site, and the Fail2ban action that stops an attacker there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-DEFAULT = "%(default/action)s"  # what the server's own jail.local or jail.conf does
+DEFAULT = "%(default/action)s"  # the default of the server's jail.local or jail.conf
 
-# What clients connect to: the action that stops them there, and the parameters that it needs.
+# What clients connect to: the action, and the parameters that it needs.
 FRONTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "nothing": (DEFAULT, ()),  # gunicorn or uvicorn itself: this machine's firewall
-    "nginx": (DEFAULT, ()),  # nginx on this machine: its firewall too, the packets come from the clients
-    "load-balancer": ("django-security-nginx", ()),  # another machine: its address is all that a firewall sees
+    "nginx": (DEFAULT, ()),  # nginx on this machine: the firewall again, since packets come from the clients
+    "load-balancer": ("django-security-nginx", ()),  # another machine: the firewall sees only that machine
     "aws": ("django-security-aws-waf", ("region", "set4", "set6")),  # Application Load Balancer or CloudFront
-    "cloudflare": ("cloudflare-token", ("cfzone", "cftoken")),  # Fail2ban's own action, from 1.0 on
+    "cloudflare": ("cloudflare-token", ("cfzone", "cftoken")),  # an action of Fail2ban 1.0 and later
 }
 
 
 class ChoiceError(ValueError):
-    """An option that cannot be meant so; the message says what to write."""
+    """An option is not valid; the message says what to write."""
 
 
 def action_for(front: str, parameters: Mapping[str, str], *, report: str = "", logtype: str = "file") -> str:
     """
-    Return the jail's action line for what stands in front of the site.
+    Return the action line of a jail for this front.
 
-    `report` is the log into which bans are written back, empty for none; a journal or a container's log cannot be
-    written to. Raises ChoiceError when the action lacks a parameter.
+    `report` is the log to write bans into, or empty. The action cannot write to a journal or the log of a container.
+    Raises ChoiceError if the action lacks a parameter.
     """
     action, needed = FRONTS[front]
     missing = [name for name in needed if not parameters.get(name)]

@@ -1,4 +1,4 @@
-"""The files that an installation writes, from what was chosen and what is here."""
+"""The files that an installation writes, from the choices and the site."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def jail_options(
     choices: Choices, proxies: Sequence[Network], *, ignored: str = DEFAULT_IGNORED, enabled: bool = True
 ) -> JailOptions:
     """
-    Return what the jails say; `ignored` is what Fail2ban ignores in all its jails.
+    Return the options of the jails; `ignored` is the `ignoreip` of all jails of this Fail2ban.
 
-    Raises ChoiceError when the front's action lacks a parameter.
+    Raises ChoiceError if the action of the front lacks a parameter.
     """
     report = choices.log if choices.report else ""
     action = action_for(choices.front, choices.parameters, report=report, logtype=choices.logtype)
@@ -38,7 +38,7 @@ def jail_options(
 
 
 def wanted_files(directory: Path, site: Site, choices: Choices | None) -> dict[str, str]:
-    """Return each file by its path in the directory; None stands for the files as they are shipped, put in by hand."""
+    """Return the content of each file by its path; `choices` is None for the shipped files, copied by hand."""
     if choices is None:
         return shipped_files()
     return shipped_files(jail_options(choices, site.proxies, ignored=default_ignored(directory)))

@@ -1,4 +1,4 @@
-"""The record of an installation: what was chosen and what was written, so that a later one can tell and repeat it."""
+"""The record of an installation: its choices and the hashes of its files, for the next installation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-NAME = "django-security.json"  # in Fail2ban's directory; Fail2ban reads no such file
+NAME = "django-security.json"  # in Fail2ban's directory; Fail2ban does not read it
 
 
 @dataclass(frozen=True)
 class Choices:
     """
-    What an installation was asked for; see the options of `security_fail2ban install`.
+    The choices of an installation; see the options of `security_fail2ban install`.
 
-    `parameters` are those of the front's action, `report` whether bans are written back into the log.
+    `parameters` are those of the front's action. `report` is whether bans are written into the log.
     """
 
     front: str = "nothing"
@@ -29,13 +29,13 @@ class Choices:
 
 @dataclass(frozen=True)
 class Record:
-    """The choices, and the hash of each file as it was written, by its path in the directory."""
+    """The choices, and the hash of each written file by its path in the directory."""
 
     choices: Choices
     hashes: Mapping[str, str]
 
     def is_edited(self, name: str, text: str) -> bool:
-        """Tell whether the text of a file is another than what was written; False where that is not known."""
+        """Return whether the text of a file differs from what was written; False if that is not known."""
         return name in self.hashes and self.hashes[name] != digest(text)
 
 
@@ -51,7 +51,7 @@ def render_record(choices: Choices, files: Mapping[str, str]) -> str:
 
 
 def read_record(directory: Path) -> Record | None:
-    """Return the record in the directory; None where there is none, or what is there is not one of ours."""
+    """Return the record in the directory, or None if there is no valid one."""
     try:
         found = json.loads((directory / NAME).read_text(encoding="utf-8"))
         return Record(Choices(**found["choices"]), dict(found["hashes"]))

@@ -1,4 +1,4 @@
-"""The Fail2ban filter and jails as text, rendered from the vocabulary so that they cannot drift from the line."""
+"""Render the Fail2ban filter and jails from the event types, so that they always fit the line."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ DEFAULT_LOG = "/var/log/django/security.log"
 @dataclass(frozen=True)
 class JailOptions:
     """
-    What a project may choose in its jails.
+    The options of the jails.
 
-    `log` is the path of the security log, `logtype` its form (file, short, journal, docker, json), `key` what is
-    banned (ip, or net: the /64 of an IPv6 address). `trusted_proxies` are addresses and CIDR ranges that are never
-    banned, besides `ignored`: what the server's own `[DEFAULT] ignoreip` says, written out, because a reference to it
-    would keep the whole Fail2ban from starting where it is not set, as on a fresh Debian. `action` is a whole action
-    line; empty: the server's default action. The jails are switched off until `enabled`, so that a missing log file
-    cannot keep Fail2ban from starting.
+    `log` is the path of the security log, `logtype` its form (file, short, journal, docker, json), and `key` what is
+    banned (ip, or net: the /64 of an IPv6 address). `trusted_proxies` are addresses and networks that are never banned.
+    `ignored` is the value of `[DEFAULT] ignoreip`. It is written out, because Fail2ban does not start if a jail refers
+    to it and it is not set, as on a fresh Debian. `action` is the whole action line, or empty for the server's default
+    action. The jails are off unless `enabled`, so that a missing log cannot keep Fail2ban from starting.
     """
 
     log: str = DEFAULT_LOG
@@ -36,18 +35,18 @@ class JailOptions:
 
 
 def render_filter() -> str:
-    """Return the filter with the event words of every mode, those of the project's own event types included."""
+    """Return the filter with the events that each mode counts, event types of the project included."""
     counted_lines = "\n".join(f"_counted-{mode} = {'|'.join(_words(mode))}" for mode in MODES)
     surface_lines = "\n".join(f"_surface-{mode} = {surface or 'any'}" for mode, (_, surface) in MODES.items())
     return filled("filter.conf", counted=counted_lines, surface=surface_lines, ident=IDENT)
 
 
 def render_jails(options: JailOptions | None = None) -> str:
-    """Return the three jails; without options those that are shipped."""
+    """Return the three jails; without options, the shipped ones."""
     chosen = options or JailOptions()
     extra = [f"ignoreip = {' '.join([chosen.ignored, *chosen.trusted_proxies])}"] if chosen.trusted_proxies else []
     extra += [f"action = {chosen.action}"] if chosen.action else []
-    # A journal has no file, and a logpath beside it would keep the jail from starting.
+    # With the journal, a logpath would keep the jail from starting.
     source = "backend = systemd" if chosen.logtype == "journal" else f"backend = auto\nlogpath = {chosen.log}"
     return filled(
         "jail.conf",
@@ -69,7 +68,7 @@ def _parameters(options: JailOptions) -> str:
 
 
 def filled(name: str, **values: str) -> str:
-    """Return the template with each @{name} replaced; a filter is full of dollar, percent and brace signs."""
+    """Return the template with each @{name} replaced; $, % and { alone have a meaning in a filter."""
     text = (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
     for placeholder, value in values.items():
         text = text.replace(f"@{{{placeholder}}}", value)

@@ -1,4 +1,4 @@
-"""The Fail2ban action that writes bans back into the security log, rendered from the line and the JSON form."""
+"""Render the Fail2ban action that writes bans into the security log, from the line and the JSON form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from security_logging.events.line import render
 from security_logging.events.types import BANNED, UNBANNED, EventType
 from security_logging.fail2ban.files.render import filled
 
-# Stand-ins for what only the shell knows, as an event writes them, and the shell's words for them; the longest first.
+# Example values, as an event writes them, and the shell variables that replace them; longer texts come first.
 _TIME = datetime(1999, 1, 2, 3, 4, 5, 678000, tzinfo=timezone.utc)
 _IP, _NET, _ID, _PID = "192.0.2.1", "192.0.2.2", "0" * 24, 4194303
 _WHO = {"ip": _IP, "net": _NET, "reason": "REASON", "jail": "JAIL"}
@@ -37,14 +37,14 @@ _FORMS: Mapping[str, Callable[[SecurityEvent], str]] = {
 
 
 def render_report_action() -> str:
-    """Return the action file; its lines are what an application's own would be."""
+    """Return the action file; it writes lines of the same form as the site."""
     lines = [f"_{name}-{form} = {_command(name, form)}" for form in _FORMS for name in ("banned", "unbanned", "lifted")]
     return filled("report.conf", lines="\n".join(lines))
 
 
 def _command(name: str, form: str) -> str:
     text = _FORMS[form](_event(name))
-    for character in '\\"$`':  # what means something between the shell's double quotes
+    for character in '\\"$`':  # they have a meaning inside double quotes of the shell
         text = text.replace(character, f"\\{character}")
     for stand_in, word in _SHELL.items():
         text = text.replace(stand_in.replace('"', '\\"'), word)
@@ -55,7 +55,7 @@ def _event(name: str) -> SecurityEvent:
     fields: dict[str, str | int] = dict(_WHO)
     if name == "banned":
         fields.update(_NUMBERS)
-    if name == "lifted":  # every ban of the jail: there is no address
+    if name == "lifted":  # all bans of the jail, so there is no address
         fields.update(ip="-", net="-", reason="all")
     event_type = BANNED if name == "banned" else UNBANNED
     return SecurityEvent(type=event_type, time=_TIME, pid=_PID, id=_ID, fields=fields)

@@ -1,4 +1,4 @@
-"""The files that belong into Fail2ban's configuration directory, as text."""
+"""The text of each file for Fail2ban's configuration directory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shipped_files(options: JailOptions | None = None) -> dict[str, str]:
     """
     Return the content of each file by its path in the directory.
 
-    The filter counts what this project's vocabulary says, its own event types included; the jails have the options.
+    The filter counts the event types of the project too. The jails have the options.
     """
     actions = sorted((_directory() / "action.d").glob("django-security-*"))
     found = {f"action.d/{path.name}": path.read_text(encoding="utf-8") for path in actions}
@@ -25,6 +25,6 @@ def shipped_files(options: JailOptions | None = None) -> dict[str, str]:
 
 
 def _directory() -> Path:
-    """Return where the files are: inside the installed package, or beside it in a checkout."""
+    """Return the directory of the files: in the installed package, or beside it in a clone."""
     package = Path(__file__).parents[2]
     return next(path for path in (package / "share" / "fail2ban", package.parent / "fail2ban") if path.is_dir())

@@ -1,1 +1,1 @@
-"""Putting the files where Fail2ban reads them, and taking them back."""
+"""Install the files for Fail2ban, and take them back if anything fails."""

@@ -1,4 +1,4 @@
-"""Questions to the person at the terminal, each with an answer that Enter gives."""
+"""Questions at the terminal; Enter gives the default answer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _TRIES = 5
 
 
 class UnansweredError(Exception):
-    """Nobody answered: the terminal is gone, or no answer was one of those offered."""
+    """There was no answer: the terminal is gone, or no answer was valid."""
 
 
 def choose(question: str, answers: Mapping[str, str], default: str) -> str:
-    """Return the key of the answer that was chosen, by its number or its name; `answers` maps keys to words."""
+    """Return the key of the chosen answer, given by number or name; `answers` maps keys to descriptions."""
     names = list(answers)
     lines = [f"  {number}  {name:<14} {answers[name]}" for number, name in enumerate(names, 1)]
     print("\n".join(["", question, *lines]))  # noqa: T201 - a dialogue belongs to the terminal
@@ -26,13 +26,13 @@ def choose(question: str, answers: Mapping[str, str], default: str) -> str:
 
 
 def text(question: str, default: str = "", *, is_secret: bool = False) -> str:
-    """Return a text; one without a default must be given. A secret is not shown."""
+    """Return the answer; it is required if there is no default. A secret is not shown."""
     shown = f" [{default}]" if default else ""
     return _asked(f"{question}{shown}: ", default, lambda answer: answer or None, is_secret=is_secret)
 
 
 def agreed(question: str) -> bool:
-    """Tell whether the answer is yes, which Enter says too."""
+    """Return whether the answer is yes; Enter means yes."""
     answers = {"y": "y", "yes": "y", "n": "n", "no": "n"}
     return _asked(f"{question} [Y/n] ", "y", lambda answer: answers.get(answer.lower())) == "y"
 
