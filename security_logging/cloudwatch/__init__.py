@@ -1,4 +1,4 @@
-"""The security stream in Amazon CloudWatch: send it without hurting the site, and review it."""
+"""Amazon CloudWatch: send the security events there, set it up, and read them."""
 
 from __future__ import annotations
 

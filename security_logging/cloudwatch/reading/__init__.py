@@ -1,1 +1,1 @@
-"""Reading the stream in CloudWatch Logs."""
+"""Read the security events in CloudWatch Logs."""

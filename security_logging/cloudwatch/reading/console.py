@@ -1,4 +1,4 @@
-"""Links into the AWS console: to the very group, stream or query."""
+"""Links into the AWS console: to a group, a stream, a query or the dashboard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stream_link(region: str, group: str, stream: str) -> str:
 
 
 def query_link(region: str, group: str, text: str, seconds: int) -> str:
-    """Return the link to Logs Insights with the query and that many seconds back filled in."""
+    """Return the link to Logs Insights, with the query and the last `seconds` filled in."""
     detail = (
         f"~(end~0~start~-{seconds}~timeType~'RELATIVE~unit~'seconds"
         f"~editorString~'{_starred(text)}~source~(~'{_starred(group)}))"
@@ -41,5 +41,5 @@ def _twice(name: str) -> str:
 
 
 def _starred(text: str) -> str:
-    """Return the text as the console's own notation escapes it: a star and two hexadecimal digits."""
+    """Return the text as the console escapes it: a star and two hexadecimal digits for each special character."""
     return "".join(c if (c.isalnum() and c.isascii()) or c in "-_." else f"*{ord(c):02x}" for c in text)

@@ -1,4 +1,4 @@
-"""Run a query of CloudWatch Logs Insights and show its result as a table."""
+"""Run a query of CloudWatch Logs Insights, and show its result as a table."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 
 from security_logging.cloudwatch.reading.tail import describe
 
-_PATIENCE = 60  # seconds
+_TIMEOUT = 60  # seconds
 _POLL = 0.5  # seconds
 _CELL, _LAST_CELL = 60, 120  # characters
 
 
-class QueryFailed(Exception):  # noqa: N818  # it tells what happened to the query
-    """The query came to no result."""
+class QueryFailed(Exception):  # noqa: N818  # its name says what happened
+    """The query has no result."""
 
 
 def run_query(
     logs: Any, group: str, text: str, seconds: int, *, sleep: Callable[[float], None] = time.sleep
 ) -> list[dict[str, str]]:
-    """Return the rows of the query over that many seconds back; raises QueryFailed."""
+    """Return the rows of the query for the last `seconds`; raises QueryFailed."""
     now = int(time.time())
     found = logs.start_query(logGroupName=group, startTime=now - seconds, endTime=now + 60, queryString=text)
-    for _ in range(int(_PATIENCE / _POLL)):
+    for _ in range(int(_TIMEOUT / _POLL)):
         answer = logs.get_query_results(queryId=found["queryId"])
         if answer["status"] == "Complete":
             return [_row(cells) for cells in answer["results"]]
@@ -32,11 +32,11 @@ def run_query(
             raise QueryFailed(f"the query ended as {answer['status']}")
         sleep(_POLL)
     logs.stop_query(queryId=found["queryId"])
-    raise QueryFailed(f"no result within {_PATIENCE} seconds")
+    raise QueryFailed(f"no result within {_TIMEOUT} seconds")
 
 
 def table(rows: Sequence[dict[str, str]]) -> str:
-    """Return the rows as a table of printable characters: what a client wrote cannot steer the terminal."""
+    """Return the rows as a table of printable characters, so that no text of a client can control the terminal."""
     if not rows:
         return "nothing found"
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -52,7 +52,7 @@ def _row(cells: list[dict[str, str]]) -> dict[str, str]:
 
 
 def _readable(name: str, row: dict[str, str]) -> str:
-    """Return a cell; a whole event as the console log shows it, and a time readable, which moto's is not."""
+    """Return a cell: an event as the console log shows it, and a time in a readable form, which moto's is not."""
     value = row.get(name, "")
     if name == "@message":
         return describe(value)

@@ -19,7 +19,7 @@ LATE = 600  # seconds, as in the alarm
 
 
 def local_status(path: Path) -> dict[str, Any]:
-    """Return what waits on this host: bytes in spools, refused events, bytes of the log that are not shipped."""
+    """Return what is on this host: bytes in spools, refused events, bytes of the log that are not shipped."""
     where = directory.location()
     found: dict[str, Any] = {"directory": str(where), "log": str(path), "spool_bytes": 0, "refused": 0}
     if where.is_dir():

@@ -1,4 +1,4 @@
-"""Follow the stream in CloudWatch, in the colours of the console log."""
+"""Follow the events in CloudWatch, in the form of the console log."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from security_logging.events.types import HEARTBEAT
 from security_logging.formatters.security import ConsoleFormatter, event_of
 
 _POLL = 2.0  # seconds between two looks
-_OVERLAP = 60_000  # milliseconds; CloudWatch shows some events later than younger ones
-_REMEMBERED = 100_000  # ids of events that were shown already
+_OVERLAP = 60_000  # milliseconds; CloudWatch may show an event later than newer ones
+_REMEMBERED = 100_000  # ids of events that were shown
 
 
 def follow(
     logs: Any, group: str, start: int, *, forever: bool, wait: Callable[[float], None] = time.sleep
 ) -> Iterator[str]:
-    """Yield the message of each event since `start`, in milliseconds since 1970, and with `forever` of later ones."""
+    """Yield each message since `start`, in milliseconds since 1970; with `forever`, go on with new messages."""
     seen: OrderedDict[str, None] = OrderedDict()
     while True:
         newest = start
@@ -41,9 +41,9 @@ def follow(
 
 def show(message: str, formatter: ConsoleFormatter, only: Collection[str] = ()) -> str | None:
     """
-    Return the message as a line for a terminal, None when it is not wanted.
+    Return the message as a line for a terminal, or None if it is not selected.
 
-    `only` names event types; without it everything but heartbeats is wanted. The message is attacker-controlled.
+    `only` selects event types; without it, everything except heartbeats is shown. The message is attacker-controlled.
     """
     record = _record(message)
     event = event_of(record)

@@ -1,1 +1,1 @@
-"""What stands in AWS: log group, metrics, alarms, dashboard, queries and policies."""
+"""Set up AWS: log group, metrics, alarms, dashboard, queries and policies."""

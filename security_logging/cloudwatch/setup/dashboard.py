@@ -1,4 +1,4 @@
-"""The dashboard: is somebody attacking, does he succeed, is he stopped, and can the log be trusted."""
+"""The dashboard: attacks, whether they succeed, whether they are stopped, and whether the log is complete."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def dashboard(setup: Setup, region: str | dict[str, str]) -> dict[str, Any]:
 def _text(setup: Setup) -> dict[str, Any]:
     words = (
         f"# {setup.site} ({setup.environment}): security\n"
-        "Top: is somebody attacking, and does it succeed? Middle: who, and against whom? Bottom: is the log complete?\n"
-        f"Log group `{setup.group}`; more questions are among the saved queries in `{setup.folder}`."
+        "Top: is there an attack, and does it succeed? Middle: from where, against whom? Bottom: is the log complete?\n"
+        f"Log group `{setup.group}`; more queries are saved in `{setup.folder}`."
     )
     return {"type": "text", "width": 24, "height": 3, "properties": {"markdown": words}}
 

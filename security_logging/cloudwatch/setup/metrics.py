@@ -1,4 +1,4 @@
-"""Metric filters over the security stream, and the alarms on them."""
+"""Metric filters, and the alarms on them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from security_logging.events.fields import FIELDS
 from security_logging.events.type_registry import counted
 from security_logging.events.types import EventType
 
-SUSPICIOUS_FAILURES = 3  # failed attempts before a login that make it worth an alarm
+SUSPICIOUS_FAILURES = 3  # failed attempts before a login that raise the alarm
 UNITS = {"Lag": "Seconds"}
 
 
 @dataclass(frozen=True)
 class Metric:
     """
-    A metric filter: how often `pattern` matches, or the number that `value` names.
+    A metric filter: it counts the matches of `pattern`, or takes the number at the path `value`.
 
-    No metric has an address or a user as its dimension: each value would be billed, and more than 1,000 in an hour
-    disable the filter.
+    No metric has an address or a user as a dimension: AWS bills each value, and disables a filter with more than 1,000
+    values in an hour.
     """
 
     name: str
@@ -45,14 +45,14 @@ class Alarm:
 
 
 def metrics() -> tuple[Metric, ...]:
-    """Return all metric filters, rendered from the vocabulary as it is now."""
+    """Return all metric filters, with the event types that are registered now."""
     failed, heartbeat = _is(*counted("normal")), _is(types.HEARTBEAT)
     admin = f'{_path("surface")} = "admin"'
     rights = (types.PRIVILEGES_CHANGED, types.GROUP_PERMISSIONS_CHANGED)
     return (
         Metric("FailedLogins", "Logins, second factors and tokens that were refused.", _pattern(failed)),
         Metric("AdminFailedLogins", "The same at the admin.", _pattern(failed, admin)),
-        Metric("Logins", "Users that logged in.", _pattern(_is(types.LOGIN))),
+        Metric("Logins", "Logins.", _pattern(_is(types.LOGIN))),
         Metric("AdminLogins", "The same at the admin.", _pattern(_is(types.LOGIN), admin)),
         Metric("Lockouts", "Users or addresses that the application locked out.", _pattern(_is(types.LOGIN_LOCKED))),
         Metric(
@@ -61,11 +61,11 @@ def metrics() -> tuple[Metric, ...]:
             _pattern(_is(types.LOGIN), f"{_path('prior_failures')} >= {SUSPICIOUS_FAILURES}"),
         ),
         Metric("Bans", "Addresses that Fail2ban banned.", _pattern(_is(types.BANNED))),
-        Metric("PrivilegeChanges", "Rights that users or groups were given or lost.", _pattern(_is(*rights))),
+        Metric("PrivilegeChanges", "Changes of the rights of users or groups.", _pattern(_is(*rights))),
         Metric("Probes", "Requests for bait paths.", _pattern(_is(types.PROBE))),
-        Metric("Heartbeat", "Handlers and shippers that are alive.", _pattern(heartbeat), default=None),
-        Metric("Lag", "Seconds that the delivery is behind.", _pattern(heartbeat), _path("lag"), None),
-        Metric("Dropped", "Events that were lost on their way.", _pattern(heartbeat), _path("dropped"), None),
+        Metric("Heartbeat", "Heartbeats of handlers and shippers.", _pattern(heartbeat), default=None),
+        Metric("Lag", "Seconds by which the delivery is late.", _pattern(heartbeat), _path("lag"), None),
+        Metric("Dropped", "Events that were lost.", _pattern(heartbeat), _path("dropped"), None),
         Metric("Rejected", "Events that CloudWatch refused.", _pattern(heartbeat), _path("rejected"), None),
     )
 
@@ -78,7 +78,7 @@ def alarms() -> tuple[Alarm, ...]:
         Alarm("Admin", "3 or more failed admin logins in 5 minutes.", "AdminFailedLogins", "Sum", 300, at_least, 3),
         Alarm(
             "SuccessAfterFailures",
-            "Somebody logged in after failed attempts: find out whether it was the user.",
+            "A login after failed attempts: ask the user about it.",
             "SuccessAfterFailures",
             "Sum",
             60,
@@ -96,7 +96,7 @@ def alarms() -> tuple[Alarm, ...]:
             missing="breaching",
         ),
         Alarm("Lag", "The log arrives more than 10 minutes late.", "Lag", "Maximum", 300, above, 600, periods=2),
-        Alarm("Dropped", "Events were lost on their way.", "Dropped", "Sum", 300, at_least, 1),
+        Alarm("Dropped", "Events were lost.", "Dropped", "Sum", 300, at_least, 1),
     )
 
 

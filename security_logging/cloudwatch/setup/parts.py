@@ -1,4 +1,4 @@
-"""What is to be set up in CloudWatch for one site, and the names of its parts."""
+"""The set-up of a site in CloudWatch, and the names of its parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from security_logging.cloudwatch import names
 
-# PutRetentionPolicy takes these numbers of days and no others.
+# The numbers of days that PutRetentionPolicy accepts.
 RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
@@ -16,7 +16,7 @@ DEFAULT_RETENTION = 400
 
 @dataclass(frozen=True)
 class Setup:
-    """One site in one environment; `retention` is in days, `kms_key` the ARN of a key or nothing."""
+    """The set-up of a site in one environment; `retention` is in days, `kms_key` the ARN of a key or empty."""
 
     group: str
     site: str
@@ -27,7 +27,7 @@ class Setup:
 
     @property
     def prefix(self) -> str:
-        """Return what the names of alarms, dashboard, topic and policy begin with."""
+        """Return the beginning of the names of alarms, dashboard, topic and policy."""
         return f"{self.site}-{self.environment}-security"
 
     @property
@@ -42,6 +42,6 @@ class Setup:
 
 
 def setup_from_settings(**options: object) -> Setup:
-    """Return the setup of the site that the settings describe; options left out have their defaults."""
+    """Return the set-up that the settings describe; empty options have their defaults."""
     given = {name: value for name, value in options.items() if value}
     return Setup(names.log_group(), names.site(), names.environment(), **given)  # type: ignore[arg-type]  # of argparse

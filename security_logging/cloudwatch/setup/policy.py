@@ -1,4 +1,4 @@
-"""Least-privilege IAM policies: who writes the stream, who sets it up, who reads it."""
+"""Least-privilege IAM policies for writing the events, setting CloudWatch up, and reading it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def policy(role: str, setup: Setup, *, region: str = "*", account: str = "*", pa
     """
     Return the policy document for one of the `ROLES`.
 
-    The writer may neither read nor delete: who takes over the site cannot wipe his traces.
+    The writer may neither read nor delete, so that an attacker who controls the site cannot remove traces.
     """
     group = f"arn:{partition}:logs:{region}:{account}:log-group:{setup.group}"
     statements = {
@@ -27,7 +27,7 @@ def policy(role: str, setup: Setup, *, region: str = "*", account: str = "*", pa
 def _provisioner(group: str, setup: Setup, place: str, partition: str) -> list[dict[str, Any]]:
     on_group = ["CreateLogGroup", "PutRetentionPolicy", "TagResource", "AssociateKmsKey"]
     on_group += ["PutMetricFilter", "DescribeMetricFilters"]
-    # These take no resource in their ARN, so AWS allows "*" alone.
+    # AWS accepts only "*" as the resource of these actions.
     anywhere = ["logs:DescribeLogGroups", "logs:DescribeQueryDefinitions", "logs:PutQueryDefinition"]
     anywhere += ["cloudwatch:DescribeAlarms", "sts:GetCallerIdentity"]
     return [

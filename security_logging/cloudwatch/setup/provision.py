@@ -1,4 +1,4 @@
-"""Set CloudWatch up, and show before what would change."""
+"""Set up CloudWatch, and show the changes before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ABSENT = {"ResourceNotFound", "ResourceNotFoundException", "DashboardNotFoundEr
 
 @dataclass(frozen=True)
 class Step:
-    """One part of the set-up: what there is (None when it is missing), what is wanted, and how to get there."""
+    """A part of the set-up: its current state (None if it is missing), the wanted state, and how to apply it."""
 
     name: str
     current: dict[str, Any] | None
@@ -28,11 +28,11 @@ class Step:
 
     @property
     def is_done(self) -> bool:
-        """Tell whether there is nothing to do."""
+        """Return whether there is nothing to do."""
         return self.current == self.wanted
 
     def difference(self) -> list[str]:
-        """Return the lines of a diff, none when there is nothing to do."""
+        """Return the lines of a diff, or none if there is nothing to do."""
         if self.is_done:
             return []
         if self.current is None:
@@ -46,9 +46,9 @@ class Step:
 
 def plan(setup: Setup, connect: Connect, region: str, *, with_queries: bool = True) -> Iterator[Step]:
     """
-    Yield the steps in the order in which they are to be applied; doing all of it twice changes nothing more.
+    Yield the steps in the order to apply them; a second run changes nothing.
 
-    Reads what there is while it goes, so each step must be applied before the next is asked for, or none.
+    It reads the current state while it runs, so apply each step before you take the next one, or apply none.
     """
     logs, cloudwatch = connect("logs"), connect("cloudwatch")
     yield from _group(setup, logs)
@@ -172,7 +172,7 @@ def _definition(setup: Setup, logs: Any, query: Query, current: dict[str, Any] |
     wanted = {"queryString": query.render(), "logGroupNames": [setup.group]}
     put = {"name": f"{setup.folder}/{query.question}", **wanted}
     if current is not None:
-        put["queryDefinitionId"] = current["queryDefinitionId"]  # without it AWS would make a second one
+        put["queryDefinitionId"] = current["queryDefinitionId"]  # without it AWS creates a second one
     return Step(f"query {query.question!r}", _shared(current, wanted), wanted, lambda: logs.put_query_definition(**put))
 
 

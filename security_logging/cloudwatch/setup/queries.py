@@ -1,4 +1,4 @@
-"""The questions an investigator asks, as saved queries of CloudWatch Logs Insights."""
+"""Saved queries of CloudWatch Logs Insights, for an investigation."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Query:
     """
     A saved query.
 
-    `question` is its title. `text` may hold $ip, $user and $request_id; a saved query has the `EXAMPLES` in their
-    place, `manage.py security_cloudwatch query` what is given to it.
+    `question` is its title. `text` may contain $ip, $user and $request_id. A saved query has the `EXAMPLES` in their
+    place, and `manage.py security_cloudwatch query` takes them as options.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Query:
         return tuple(name for name in EXAMPLES if f"${name}" in self.text)
 
     def render(self, **values: str) -> str:
-        """Return the text with the values in it; raises ValueError for a value that could end its string."""
+        """Return the text with the values; raises ValueError for a value that could end its string."""
         wrong = [name for name, value in values.items() if set(value) & set("\"'\\`\n\r|")]
         if wrong:
             raise ValueError(f"{wrong[0]} must not contain quotes, backslashes, pipes or line ends.")
@@ -40,7 +40,7 @@ class Query:
 
 
 def queries() -> tuple[Query, ...]:
-    """Return all queries, rendered from the vocabulary as it is now."""
+    """Return all queries, with the event types that are registered now."""
     failed = _is(*counted("normal"))
     login, user, ip, surface, path = _is(types.LOGIN), _ecs("user"), _ecs("ip"), _ecs("surface"), _ecs("path")
     target, reason, prior = _ecs("target"), _ecs("reason"), _ecs("prior_failures")
@@ -77,7 +77,7 @@ def queries() -> tuple[Query, ...]:
             "sort failures desc", "limit 25")),
         Query("address", "What did one address do?", _lines(
             f"{events}, {surface}, {reason}, {user}, {path}", f"filter {ip} = \"$ip\"", newest, "limit 200")),
-        Query("user", "What happened to one user, and what did he do?", _lines(
+        Query("user", "What happened to one user, and what did this user do?", _lines(
             f"{events}, {ip}, {surface}, {reason}, {target}", f"filter {user} = \"$user\" or {target} = \"$user\"",
             newest, "limit 200")),
         Query("request", "What else belongs to one request?", _lines(

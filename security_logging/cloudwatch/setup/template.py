@@ -1,4 +1,4 @@
-"""The whole set-up as a CloudFormation template."""
+"""The set-up as a CloudFormation template."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from security_logging.cloudwatch.setup.queries import queries
 
 
 def template(setup: Setup) -> dict[str, Any]:
-    """Return the template; its one parameter is an address that is to get the alarms, or nothing."""
-    email = {"Type": "String", "Default": "", "Description": "Gets the alarms by e-mail; empty: nobody."}
+    """Return the template; its parameter is an e-mail address for the alarms, which may be empty."""
+    email = {"Type": "String", "Default": "", "Description": "E-mail address for the alarms; empty: no e-mail."}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Security log of {setup.site} ({setup.environment}), by django-security-logging",
@@ -31,7 +31,7 @@ def _group(setup: Setup) -> dict[str, Any]:
         properties["KmsKeyId"] = setup.kms_key
     if setup.tags:
         properties["Tags"] = [{"Key": key, "Value": value} for key, value in setup.tags.items()]
-    # Evidence outlives the stack.
+    # Keep the evidence if the stack is deleted.
     keep = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     return {"LogGroup": {"Type": "AWS::Logs::LogGroup", **keep, "Properties": properties}}
 

@@ -1,4 +1,4 @@
-"""The whole set-up for Terraform, in its JSON syntax."""
+"""The set-up for Terraform, in its JSON syntax."""
 
 from __future__ import annotations
 

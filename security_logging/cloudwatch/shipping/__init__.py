@@ -1,1 +1,1 @@
-"""The command that sends a log file to CloudWatch Logs."""
+"""Ship a log file to CloudWatch Logs."""

@@ -1,4 +1,4 @@
-"""From lines of the JSON log to events of CloudWatch."""
+"""Make events of CloudWatch from lines of the JSON log."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from functools import lru_cache
 from security_logging.cloudwatch.batches import LogEvent
 
 _START = '{"@timestamp":"'
-# Our formatter writes the time first. Inside a string that a client chose a quote is escaped, so neither mark can be
-# forged by one.
+# Our formatter writes the time first, and escapes a quote inside a string, so a client cannot forge either of these.
 _TIME = slice(len(_START), len(_START) + 19)
 _MILLISECONDS = slice(len(_START) + 20, len(_START) + 23)
 _LOGGER = '"logger":"'
@@ -20,10 +19,9 @@ DEFAULT_FUNCTION = "security"
 
 def log_events(data: bytes) -> Iterator[tuple[str, LogEvent]]:
     """
-    Yield each line as an event, with the function of its logger: the first part of its name.
+    Yield each line as an event, with its function, the first part of the logger's name.
 
-    A line that is none of ours gets the time of the line before it, or the present time: CloudWatch wants one, and no
-    line may get lost because of its form.
+    A line of another form gets the time of the line before it, or the current time, because CloudWatch requires one.
     """
     timestamp = None
     for line in data.decode("utf-8", "replace").split("\n"):
@@ -33,7 +31,7 @@ def log_events(data: bytes) -> Iterator[tuple[str, LogEvent]]:
 
 
 def timestamp_of(line: str) -> int | None:
-    """Return the time of the line in milliseconds since 1970, None when it does not begin with one."""
+    """Return the time of the line in milliseconds since 1970, or None if the line does not begin with a time."""
     if not line.startswith(_START):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Read a log file that others write and rotate: only complete lines, each once, none left out."""
+"""Read a log file that other processes write and rotate: all complete lines, each once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-CHUNK_BYTES = 950_000  # with what CloudWatch adds for each event, one batch
-GRACE = 2.0  # seconds; a writer may still finish a line in a file that was just renamed
-_HEAD_BYTES = 256  # the first line's time and id, which no other file shares
+CHUNK_BYTES = 950_000  # one batch, with the bytes that CloudWatch counts for each event
+GRACE = 2.0  # seconds in which a writer may still write into a renamed file
+_HEAD_BYTES = 256  # they contain time and id of the first line, which no other file has
 _COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
 
 
 class Position(NamedTuple):
-    """A place in a file that keeps its meaning when the file is renamed and its inode is given away again."""
+    """A position in a file. It is still valid when the file is renamed, or when another file gets its inode."""
 
     device: int
     inode: int
@@ -30,8 +30,8 @@ class LogFile:
     """
     Follow the file at `path` through its rotation by renaming (logrotate's `create`).
 
-    Starts at `position`, or at the beginning of the file; what was renamed before is then left alone. `gaps` counts the
-    times that something was gone before it was read: a file cut short (`copytruncate`), removed or compressed.
+    It starts at `position`, or at the beginning of the file; files that were renamed before are then not read. `gaps`
+    counts how often a part was removed before it was read: a file was truncated, removed or compressed.
     """
 
     def __init__(
@@ -42,36 +42,36 @@ class LogFile:
         grace: float = GRACE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Look for the file of the position; `grace` is in seconds."""
+        """Find the file of the position; `grace` is in seconds."""
         self.path = path
         self.gaps = 0
-        self.is_waiting = False  # for the last words of a renamed file
+        self.is_waiting = False  # for the last line of a renamed file
         self._grace = grace
         self._clock = clock
         self._descriptor = -1
         self._offset = 0
-        self._head, self._head_bytes = "", 0  # what the file begins with, to notice when it is another one
+        self._head, self._head_bytes = "", 0  # the beginning of the file, to notice when it is another file
         self._renamed_before = {file.stat().st_ino for file in self._rotated()}
         if position is not None:
             self._resume(position)
 
     @property
     def position(self) -> Position:
-        """Return the place behind what was read."""
+        """Return the position after the last line that was read."""
         found = os.fstat(self._descriptor)
         head, head_bytes = (self._head, self._head_bytes) if self._offset else (_digest(self._descriptor, 0), 0)
         return Position(found.st_dev, found.st_ino, self._offset, found.st_mtime_ns, head, head_bytes)
 
     @property
     def backlog(self) -> int:
-        """Return the bytes that are still to be read, in this file and in those that follow it."""
+        """Return the number of bytes that are still to be read, in this file and the files after it."""
         if self._descriptor < 0:
             return self.path.stat().st_size if self.path.exists() else 0
         here = max(0, os.fstat(self._descriptor).st_size - self._offset)
         return here + sum(path.stat().st_size for path in self._later())
 
     def read(self) -> bytes:
-        """Return the next complete lines, about 1 MB of them; nothing when there are none yet."""
+        """Return the next complete lines, about 1 MB; empty if there are none yet."""
         self.is_waiting = False
         while self.open():
             lines = self._complete_lines()
@@ -84,7 +84,7 @@ class LogFile:
         return b""
 
     def open(self) -> bool:
-        """Open the file if none is open, and tell whether one is; a log may be renamed before it was looked at once."""
+        """Open the file if none is open; return whether one is open. Call it early, before the log is renamed."""
         if self._descriptor >= 0:
             return True
         renamed = [file for file in self._rotated() if file.stat().st_ino not in self._renamed_before]
@@ -150,20 +150,20 @@ class LogFile:
             self._offset = 0
 
     def _is_finished(self) -> bool:
-        """Tell whether ours was renamed and nobody writes to it any more."""
+        """Return whether our file was renamed and is no longer written to."""
         own = os.fstat(self._descriptor)
         is_renamed = bool(self._later())
         self.is_waiting = is_renamed and self._clock() - own.st_mtime < self._grace
         return is_renamed and not self.is_waiting
 
     def _last_words(self) -> bytes:
-        """Return a last line without an end: its writer died, and nobody will end it."""
+        """Return a last line without a line end, whose writer has ended."""
         rest = os.pread(self._descriptor, CHUNK_BYTES, self._offset)
         self._advance(len(rest))
         return rest
 
     def _later(self) -> list[Path]:
-        """Return the files that follow ours, the next one first; none while ours is still the one that is written."""
+        """Return the files after ours, the next one first; none while ours is still being written."""
         own = os.fstat(self._descriptor)
         files = [*self._rotated(), *([self.path] if self.path.exists() else [])]
         inodes = [path.stat().st_ino for path in files]

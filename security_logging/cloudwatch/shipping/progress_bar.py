@@ -1,4 +1,4 @@
-"""A progress bar on one line of a terminal, for a backlog."""
+"""A progress bar for the backlog, on one line of a terminal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _REDRAW_SECONDS = 0.1
 
 
 class ProgressBar:
-    """Draw how much of the backlog is shipped; nothing where the output is no terminal."""
+    """Draw how much of the backlog is shipped, if the output is a terminal."""
 
     def __init__(self, output: TextIO) -> None:
-        """Draw on that output."""
+        """Take the output."""
         self._output = output
         self._is_terminal = output.isatty()
         self._begun = time.monotonic()
@@ -23,7 +23,7 @@ class ProgressBar:
         self._largest = 0
 
     def __call__(self, progress: Progress) -> None:
-        """Draw the progress, ten times a second at most, and once more at the end of the backlog."""
+        """Draw the progress, at most ten times a second, and at the end of the backlog."""
         self._largest = max(self._largest, progress.backlog)
         is_due = time.monotonic() - self._drawn >= _REDRAW_SECONDS or not progress.backlog
         if not self._is_terminal or not self._largest or not is_due:

@@ -1,4 +1,4 @@
-"""What `manage.py security_cloudwatch ship` does."""
+"""The command `manage.py security_cloudwatch ship`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from security_logging.cloudwatch.shipping.shipper import Shipper
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_READ_TIMEOUT = 20  # seconds; nobody waits for the shipper, and each timeout may send a batch twice
+_READ_TIMEOUT = 20  # seconds; no request waits for the shipper, and a timeout may send a batch twice
 _NOISY = ("boto3", "botocore", "urllib3")
 
 
 class _Stopped(BaseException):
-    """SIGTERM or SIGINT came; not an Exception, so that no library keeps it."""
+    """SIGTERM or SIGINT was received. It is not an Exception, so that no library catches it."""
 
 
 def ship(path: Path, *, follow: bool, terminal: TextIO) -> bool:
     """
-    Ship the file until everything is shipped, or with `follow` until SIGTERM; tell whether all was delivered.
+    Ship the file until everything is shipped, or with `follow` until SIGTERM; return whether all was delivered.
 
-    Stopping in the middle of a call is safe: the batch is sent again at the next start. Raises AlreadyRunning.
+    It is safe to stop during a call: the next start sends the batch again. Raises AlreadyRunning.
     """
-    for name in _NOISY:  # at DEBUG on the root logger they would write into the very file that is shipped
+    for name in _NOISY:  # at DEBUG they would write into the file that is shipped
         logging.getLogger(name).setLevel(logging.WARNING)
     stop = threading.Event()
     sender = Sender(partial(connect, read_timeout=_READ_TIMEOUT), pause=0)

@@ -1,4 +1,4 @@
-"""Ship the JSON log to CloudWatch: each line at least once, whatever happens to this process or to AWS."""
+"""Ship the JSON log to CloudWatch: each line at least once, even if this process or AWS fails."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from security_logging.cloudwatch.shipping.documents import log_events
 from security_logging.cloudwatch.shipping.log_file import LogFile
 from security_logging.cloudwatch.shipping.shipper_state import ShipperState
 
-POLL = 0.5  # seconds between two looks for new lines
+POLL = 0.5  # seconds between two reads
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0  # seconds
-_SAID_LATE_AFTER = 60.0  # seconds of one failure until it is told
+_SAID_LATE_AFTER = 60.0  # seconds of a failure until it is logged
 
 
 class Progress(NamedTuple):
-    """How far the shipper is: events since its start, bytes still to be read."""
+    """The progress of the shipper: events since its start, bytes still to be read."""
 
     events: int
     backlog: int
@@ -34,10 +34,10 @@ class Progress(NamedTuple):
 
 class Shipper:
     """
-    Send the lines of a log file to CloudWatch and note how far it is after each success.
+    Send the lines of a log file to CloudWatch, and save the position after each success.
 
-    `wait` takes seconds and returns whether to stop; `say` takes the progress after each chunk. What CloudWatch refuses
-    for good is put into the dead-letter file. Needs memory for one chunk, however long the backlog.
+    `wait` takes seconds and returns whether to stop; `say` takes the progress after each chunk. Events that CloudWatch
+    refuses for good go to the dead-letter file. It needs memory for one chunk only.
     """
 
     def __init__(
@@ -60,18 +60,18 @@ class Shipper:
         self._streams: dict[str, str] = {}
         self._state = ShipperState(directory, path)
         self._reporter = Reporter("cloudwatch_shipper", self.counts)
-        self._oldest: int | None = None  # time of the first event that is in hand
+        self._oldest: int | None = None  # time of the first event that is not sent
 
     @property
     def lag(self) -> int:
-        """Return how many seconds the delivery is behind."""
+        """Return by how many seconds the delivery is late."""
         return 0 if self._oldest is None else max(0, int(time.time() - self._oldest / 1000))
 
     def run(self, *, follow: bool) -> bool:
         """
-        Ship what is there, and with `follow` what comes, until `wait` says to stop; tell whether everything is shipped.
+        Ship the log, and with `follow` new lines, until `wait` says to stop; return whether everything is shipped.
 
-        Raises AlreadyRunning when another shipper has the file, and OSError when the disk fails.
+        Raises AlreadyRunning if another shipper has the log, and OSError if the disk fails.
         """
         self._state.acquire()
         file = LogFile(self._path, self._state.load())
@@ -86,7 +86,7 @@ class Shipper:
     def _run(self, file: LogFile, *, follow: bool) -> bool:
         is_noted = False
         while True:
-            if not is_noted and file.open():  # or the next start would not know this file once it is renamed
+            if not is_noted and file.open():  # so that the next start knows this file, even if it was renamed
                 self._note(file)
                 is_noted = True
             lines = file.read()
@@ -106,7 +106,7 @@ class Shipper:
         self._state.save(file.position, sent=self.counts.sent, rejected=self.counts.rejected, gaps=file.gaps)
 
     def _ship(self, lines: bytes) -> bool:
-        """Send the lines until all are sent or refused; return False when the waiting was ended."""
+        """Send the lines until all are sent or refused; return False if the waiting was ended."""
         todo: dict[str, list[LogEvent]] = defaultdict(list)
         for function, event in log_events(lines):
             todo[function].append(event)
@@ -152,8 +152,8 @@ class Shipper:
 
 
 def _delays() -> Iterator[float]:
-    """Yield growing delays, each drawn at random up to its limit, so that many shippers do not come back at once."""
+    """Yield growing, random delays, so that several shippers do not try again at the same time."""
     limit = _FIRST_DELAY
     while True:
-        yield limit * random.uniform(0.5, 1)  # noqa: S311  # nothing to guess here
+        yield limit * random.uniform(0.5, 1)  # noqa: S311  # it need not be hard to guess
         limit = min(limit * 2, _LONGEST_DELAY)
