@@ -1,3 +1,3 @@
-"""What manage.py finds of this package."""
+"""The commands of manage.py, and what they share."""
 
 from __future__ import annotations

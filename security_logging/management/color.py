@@ -8,9 +8,9 @@ from typing import Any
 
 def wants_color(options: dict[str, Any], *, is_terminal: bool) -> bool:
     """
-    Tell whether to write in colour: Django's options decide, then NO_COLOR and FORCE_COLOR, then the terminal.
+    Return whether to write in colour: from Django's options, else from NO_COLOR and FORCE_COLOR, else the terminal.
 
-    The variables are those of no-color.org and force-color.org; an empty one says nothing.
+    The variables are those of no-color.org and force-color.org; an empty one is ignored.
     """
     if options["no_color"] or options["force_color"]:
         return not options["no_color"]

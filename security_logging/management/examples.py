@@ -1,4 +1,4 @@
-"""Commands whose help ends in examples."""
+"""Commands with examples at the end of their help."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 
 class CommandWithExamples(BaseCommand):
-    """A command that runs whatever the system checks say, and shows its `examples` in its help as they are written."""
+    """A command that runs without system checks, and shows its `examples` at the end of its help."""
 
     examples = ""
     requires_system_checks = []

@@ -1,4 +1,4 @@
-"""`manage.py security_cloudwatch`: send the security stream to CloudWatch, set CloudWatch up, and read it."""
+"""`manage.py security_cloudwatch`: send the security events to CloudWatch, set it up, and read it."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from security_logging.management.examples import CommandWithExamples
 
 _EXAMPLES = """\
 examples:
-  manage.py security_cloudwatch provision --dry-run         what would be set up; without --dry-run it is
+  manage.py security_cloudwatch provision --dry-run         show what would be set up
   manage.py security_cloudwatch policy writer               the rights that the site needs
   manage.py security_cloudwatch ship --follow               send the JSON log, as a service
-  manage.py security_cloudwatch tail --event login_failed   as it happens, in colour
+  manage.py security_cloudwatch tail --event login_failed   follow the events, in colour
   manage.py security_cloudwatch query timeline --address 203.0.113.7 --hours 6
   manage.py security_cloudwatch status --json               for monitoring
 
@@ -54,7 +54,7 @@ _reading = partial(connect, read_timeout=30, attempts=3)
 
 
 class Command(CommandWithExamples):
-    """One subcommand for each thing to do with CloudWatch."""
+    """Send the security log to CloudWatch, set it up, and read it."""
 
     help = "Send the security log to Amazon CloudWatch, set CloudWatch up for it, and read it there."
     examples = _EXAMPLES
@@ -66,8 +66,8 @@ class Command(CommandWithExamples):
         _add_provision(subcommands.add_parser("provision", help="Set up group, metrics, alarms, dashboard, queries."))
         role = subcommands.add_parser("policy", help="Print an IAM policy with the least rights.")
         role.add_argument("role", choices=ROLES)
-        _add_query(subcommands.add_parser("query", help="Run a saved query; without a name list them."))
-        _add_tail(subcommands.add_parser("tail", help="Follow the stream."))
+        _add_query(subcommands.add_parser("query", help="Run a saved query, or list the queries."))
+        _add_tail(subcommands.add_parser("tail", help="Follow the events."))
         status = subcommands.add_parser("status", help="Show what waits, what was refused and what arrived.")
         status.add_argument("--json", action="store_true", help="print JSON")
 
@@ -98,7 +98,7 @@ class Command(CommandWithExamples):
         except AlreadyRunning:
             raise CommandError(f"another shipper is shipping {path}") from None
         if not done:
-            raise CommandError("stopped before everything was delivered; the rest follows at the next start")
+            raise CommandError("stopped before everything was delivered; the next start sends the rest")
         if not options["follow"] and not path.exists():
             raise CommandError(missing)
 
@@ -131,7 +131,7 @@ class Command(CommandWithExamples):
             query = queries.get(options["name"])
             text = query.render(**{name: options[name] for name in queries.EXAMPLES if options[name]})
         except KeyError:
-            raise CommandError(f"no query {options['name']!r}; without a name they are listed") from None
+            raise CommandError(f"no query {options['name']!r}; run query without a name to list them") from None
         except ValueError as error:
             raise CommandError(str(error)) from None
         missing = [name for name in query.parameters if not options[name]]
@@ -180,26 +180,26 @@ class Command(CommandWithExamples):
 def _add_ship(parser: ArgumentParser) -> None:
     parser.add_argument("--file", type=Path, help="the log; the default is SECURITY_LOGGING_CLOUDWATCH_FILE")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--follow", action="store_true", help="go on with what comes, until SIGTERM")
+    how.add_argument("--follow", action="store_true", help="go on with new lines, until SIGTERM")
     how.add_argument("--once", action="store_true", help="end when everything is sent; the default")
 
 
 def _add_provision(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
-    parser.add_argument("--no-queries", action="store_true", help="leave the saved queries out, which moto has not")
+    parser.add_argument(
+        "--no-queries", action="store_true", help="leave out the saved queries, which moto does not support"
+    )
     formats = ("api", "cloudformation", "terraform")
     parser.add_argument("--format", choices=formats, default="api", help="call the API, or print a template")
     parser.add_argument("--retention", type=int, choices=RETENTION_DAYS, metavar="DAYS", help="400 by default")
-    parser.add_argument("--kms-key", metavar="ARN", help="key that encrypts the log group")
+    parser.add_argument("--kms-key", metavar="ARN", help="key to encrypt the log group")
     parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="may be given several times")
 
 
 def _add_query(parser: ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="name of the query")
     for name in queries.EXAMPLES:
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", help=f"what the query is to look for, e.g. {queries.EXAMPLES[name]}"
-        )
+        parser.add_argument(f"--{name.replace('_', '-')}", help=f"value for the query, e.g. {queries.EXAMPLES[name]}")
     parser.add_argument("--hours", type=float, default=24, help="how far to look back; 24 by default")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -207,5 +207,11 @@ def _add_query(parser: ArgumentParser) -> None:
 def _add_tail(parser: ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=10, help="how far to look back; 10 by default")
     parser.add_argument("--once", action="store_true", help="end with the newest event")
-    parser.add_argument("--event", action="append", default=[], metavar="NAME", help="show this event type only")
-    parser.add_argument("--json", action="store_true", help="print the lines as they are")
+    parser.add_argument(
+        "--event",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="show only this event type; may be given several times",
+    )
+    parser.add_argument("--json", action="store_true", help="print the lines unchanged")

@@ -60,9 +60,9 @@ class Command(CommandWithExamples):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         how = parser.add_mutually_exclusive_group(required=True)
-        how.add_argument("--rehearse", action="store_true", help="with private, temporary instances of everything")
-        how.add_argument("--live", action="store_true", help="with the log and the Fail2ban of this machine")
-        parser.add_argument("--path", help="login page of requests in process; by default that of the admin")
+        how.add_argument("--rehearse", action="store_true", help="use private, temporary instances of everything")
+        how.add_argument("--live", action="store_true", help="use the log and the Fail2ban of this machine")
+        parser.add_argument("--path", help="login page for requests in process; by default that of the admin")
         parser.add_argument("--url", help="login page of a running server; without it requests are made in process")
         parser.add_argument("--host", default="", help="Host header for --url")
         parser.add_argument(
@@ -80,7 +80,7 @@ class Command(CommandWithExamples):
         for name in ("log", "detect", "ban", "alert"):
             parser.add_argument(f"--target-{name}", type=float, metavar="SECONDS", default=getattr(Targets, name),
                                 help="%(default)g by default")  # fmt: skip
-        parser.add_argument("--strict", action="store_true", help="a step that is skipped counts as failed")
+        parser.add_argument("--strict", action="store_true", help="count a skipped step as failed")
         parser.add_argument("--json", action="store_true", help="print the report as JSON, not as Markdown")
         parser.add_argument("--report", type=Path, help="write the report there too, as Markdown and JSON")
 
@@ -108,8 +108,8 @@ class Command(CommandWithExamples):
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the drill as Ctrl-C does, so that everything is cleaned up."""
-    if threading.current_thread() is not threading.main_thread():  # only there may signals be handled
+    """Make SIGTERM and SIGHUP end the drill as Ctrl-C does, so that everything is cleaned up."""
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals only there
         yield
         return
     before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
@@ -150,7 +150,7 @@ def _check(url: str, options: dict[str, Any]) -> None:
 
 
 def _surface(path: str) -> str:
-    """Return the surface of the login page, which decides what jails count."""
+    """Return the surface of the login page, which decides which jails count its failures."""
     try:
         match = resolve(path)
     except Resolver404:

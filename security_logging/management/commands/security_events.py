@@ -28,10 +28,10 @@ T = TypeVar("T")
 _EXAMPLES = """\
 examples:
   manage.py security_events --since 2h                      the last two hours, in colour
-  manage.py security_events --counted --follow              what Fail2ban counts, as it happens
+  manage.py security_events --counted --follow              follow the events that Fail2ban counts
   manage.py security_events --address 203.0.113.0/24 --event 'auth.*' --since 1d
   manage.py security_events --user alice --json | jq .source.ip
-  manage.py security_events --since 7d --summary            who tried most, and what
+  manage.py security_events --since 7d --summary            the most frequent addresses, users and events
 
 Lines without an event are skipped and counted on standard error.
 Exit status: 0; 1 when the log cannot be read; 2 for a wrong option.
@@ -50,15 +50,17 @@ class Command(CommandWithExamples):
         parser.add_argument("--event", action="append", default=[], type=_as(names_of), metavar="NAME",
                             help="an event type, or a class such as auth.*; may be given several times")  # fmt: skip
         parser.add_argument("--address", action="append", default=[], type=_as(network_of), metavar="ADDRESS",
-                            help="an address or CIDR range, also as the peer or the claimed address")  # fmt: skip
+                            help="an address or network; it may be the address, the peer or the claimed address")  # fmt: skip
         parser.add_argument("--user", action="append", default=[], help="a user name as the log has it")
         parser.add_argument("--surface", action="append", default=[], choices=(SITE, ADMIN, API),
-                            help="only what happened there; may be given several times")  # fmt: skip
+                            help="only events of this surface; may be given several times")  # fmt: skip
         parser.add_argument("--since", type=_as(moment), metavar="TIME",
                             help="2h, 30m, 1d, or an ISO 8601 time; reads rotated files too")  # fmt: skip
-        parser.add_argument("--counted", action="store_true", help="only what Fail2ban may count against an address")
-        parser.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
-        parser.add_argument("--summary", action="store_true", help="count instead: top addresses, users and events")
+        parser.add_argument("--counted", action="store_true", help="only events that Fail2ban may count")
+        parser.add_argument("--follow", action="store_true", help="go on with new events, until Ctrl-C")
+        parser.add_argument(
+            "--summary", action="store_true", help="print the most frequent addresses, users and events"
+        )
         parser.add_argument("--top", type=int, default=10, help="length of the summary's lists; 10 by default")
         parser.add_argument("--json", action="store_true", help="print ECS JSON, or the summary as JSON")
 

@@ -1,4 +1,4 @@
-"""`manage.py security_fail2ban`: put the filter, jails and actions into Fail2ban, and see what they do."""
+"""`manage.py security_fail2ban`: install filter, jails and actions in Fail2ban, and check them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from security_logging.operations.site import this_site
 
 
 class Command(BaseCommand):
-    """One subcommand for each thing to do with Fail2ban. None of them needs the database."""
+    """Install and check the files for Fail2ban; works without the database."""
 
-    help = "Put the filter, jails and actions into Fail2ban, and see what they do."
+    help = "Install filter, jails and actions in Fail2ban, check them, and see what they do."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -123,12 +123,12 @@ class Command(BaseCommand):
 
 
 def visible_lines(text: str) -> str:
-    """Return the text with everything that could steer a terminal written out, but for its line ends."""
+    """Return the text with all control characters escaped, except line ends."""
     return "\n".join(map(visible, text.split("\n")))
 
 
 def _as_file(text: str) -> Path | None:
-    """Return the file that the text names; None when it is a line of a log, however long or odd."""
+    """Return the file with this name, or None if the text is a line of a log."""
     try:
         return Path(text) if Path(text).is_file() else None
     except (OSError, ValueError):
