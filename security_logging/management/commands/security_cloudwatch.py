@@ -186,9 +186,7 @@ def _add_ship(parser: ArgumentParser) -> None:
 
 def _add_provision(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
-    parser.add_argument(
-        "--no-queries", action="store_true", help="leave out the saved queries, which moto does not support"
-    )
+    parser.add_argument("--no-queries", action="store_true", help="leave out the saved queries; moto has none")
     formats = ("api", "cloudformation", "terraform")
     parser.add_argument("--format", choices=formats, default="api", help="call the API, or print a template")
     parser.add_argument("--retention", type=int, choices=RETENTION_DAYS, metavar="DAYS", help="400 by default")
@@ -212,6 +210,6 @@ def _add_tail(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="show only this event type; may be given several times",
+        help="show only this event type",
     )
     parser.add_argument("--json", action="store_true", help="print the lines unchanged")

@@ -50,7 +50,7 @@ class Command(CommandWithExamples):
         parser.add_argument("--event", action="append", default=[], type=_as(names_of), metavar="NAME",
                             help="an event type, or a class such as auth.*; may be given several times")  # fmt: skip
         parser.add_argument("--address", action="append", default=[], type=_as(network_of), metavar="ADDRESS",
-                            help="an address or network; it may be the address, the peer or the claimed address")  # fmt: skip
+                            help="an address or network, also as the peer or the claimed address")  # fmt: skip
         parser.add_argument("--user", action="append", default=[], help="a user name as the log has it")
         parser.add_argument("--surface", action="append", default=[], choices=(SITE, ADMIN, API),
                             help="only events of this surface; may be given several times")  # fmt: skip
@@ -58,9 +58,7 @@ class Command(CommandWithExamples):
                             help="2h, 30m, 1d, or an ISO 8601 time; reads rotated files too")  # fmt: skip
         parser.add_argument("--counted", action="store_true", help="only events that Fail2ban may count")
         parser.add_argument("--follow", action="store_true", help="go on with new events, until Ctrl-C")
-        parser.add_argument(
-            "--summary", action="store_true", help="print the most frequent addresses, users and events"
-        )
+        parser.add_argument("--summary", action="store_true", help="count the addresses, users and events")
         parser.add_argument("--top", type=int, default=10, help="length of the summary's lists; 10 by default")
         parser.add_argument("--json", action="store_true", help="print ECS JSON, or the summary as JSON")
 
