@@ -2,7 +2,7 @@
 The sample lines for Fail2ban's own test harness, rendered from the vocabulary.
 
 Every mode, key and logtype of the filter gets each event it counts, with and without a user name, cut lines, the events
-it must not count, and lines that try to name somebody else. The format is Fail2ban's (FILTERS, "failJSON").
+it must not count, and lines that try to name another address. The format is Fail2ban's (FILTERS, "failJSON").
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def samples(log_type: LogType, mode: str, key: str) -> Iterator[Sample]:
         address = ("203.0.113.7", "2001:db8:1:2::7")[number % 2]
         for user in ("alice", FORGED, FORGED_JSON, "\\", "") if number == 0 else ("alice",):
             event = make(event_type, address, surface, user)
-            yield _counted(log_type, key, event, f"{event_type.name} is counted, whoever it names")
+            yield _counted(log_type, key, event, f"{event_type.name} is counted")
     event = make(types[0], "2001:db8:1:2::7", surface, FORGED)
     if log_type.name == "docker":
         cut = _behind_surface(log_type.write(event))
@@ -148,7 +148,7 @@ def _not_counted(log_type: LogType, mode: str) -> Iterator[Sample]:
     yield Sample(log_type.write(make(types[0], "-", surface, FORGED)), "an address that is not proven is not counted")
     address_end = line.index("203.0.113.7") + len("203.0.113.7")
     for length, desc in ((0, "behind the address"), (1, "inside the address"), (3, "inside the address, at a dot")):
-        yield Sample(line[: address_end - length], f"a line that is cut {desc} could name somebody else")
+        yield Sample(line[: address_end - length], f"a line that is cut {desc} could name another address")
     for broken in ("203.0.113.7:443", "203.0.113.7,198.51.100.1", "203.0.113.7.198", "fe80::1%eth0", "example.org"):
         text = line.replace("203.0.113.7", broken)
         yield Sample(text, f"{broken} is no address")

@@ -109,7 +109,7 @@ make_root() {
   mv "$new" "$ROOTS/$suite"
 }
 
-# Two runs must not make the same root; the tests in it disturb nobody. What cannot be locked cannot be made either.
+# Two runs must not make the same root. Tests in one root do not disturb each other.
 make_root_once() {
   local status=0
   mkdir -p "$ROOTS" 2>/dev/null && exec 9>"$ROOTS/.$1.lock" && flock 9

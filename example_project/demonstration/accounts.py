@@ -9,7 +9,7 @@ from typing import TypedDict
 
 
 class Identity(TypedDict, total=False):
-    """The arguments of `subprocess.Popen` that say who runs the program; empty means: whoever runs the demo."""
+    """The arguments of `subprocess.Popen` for the user of a program; empty for the user who runs the demo."""
 
     user: int
     group: int
@@ -37,7 +37,7 @@ def own() -> Account:
 
 
 def unprivileged() -> Account:
-    """Return the account "nobody" for root, and the own account for everybody else."""
+    """Return the account "nobody" if the demo runs as root, else the account of the user who runs it."""
     if os.geteuid() != 0:
         return own()
     nobody = pwd.getpwnam("nobody")

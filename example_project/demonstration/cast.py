@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from demonstration.clients import Visitor
 
-# Addresses that nobody on the internet has: RFC 5737 and RFC 3849 keep them for examples.
+# Addresses that do not exist on the internet: RFC 5737 and RFC 3849 reserve them for examples.
 VISITOR = "198.51.100.23"
 IPV6_VISITOR = "2001:db8:5::23"
 ATTACKER = "203.0.113.66"
@@ -17,7 +17,7 @@ THIEF = "203.0.113.88"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with an account at Harbour; the password is of this run only."""
+    """A user with an account at Harbour; the password is for this run only."""
 
     username: str
     is_staff: bool = False

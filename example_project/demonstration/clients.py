@@ -54,7 +54,7 @@ class ConnectionFrom(http.client.HTTPConnection):
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody at an address; `headers` and cookies go along with each request."""
+    """A client with an address; it sends `headers` and its cookies with each request."""
 
     address: str
     port: int

@@ -30,7 +30,7 @@ _TEXT = Template("""\
 
 
 def keep_open(stage: Stage, doors: Doors) -> None:
-    """Show the log until somebody interrupts; raises CommandError when a server ends by itself."""
+    """Show the log until an interrupt; raises CommandError if a server ends by itself."""
     stage.narrator.title("The site stays open")
     stage.narrator.write(_TEXT.substitute(vars(doors), **_words(stage)))
     try:

@@ -1,4 +1,4 @@
-"""Tell on the terminal what happens, as it happens."""
+"""Show on the terminal what happens."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ PAUSE_SECONDS = 1
 
 @dataclass(frozen=True)
 class Narrator:
-    """Writes to a stream, coloured where that is wanted: NO_COLOR and FORCE_COLOR decide, then the terminal."""
+    """Writes to a stream, in colour if NO_COLOR, FORCE_COLOR or the terminal says so."""
 
     stream: TextIO
 
     @property
     def wants_color(self) -> bool:
-        """Tell whether to colour."""
+        """Return whether to use colour."""
         if os.environ.get("NO_COLOR"):
             return False
         return bool(os.environ.get("FORCE_COLOR")) or self.stream.isatty()
 
     @property
     def marks(self) -> tuple[str, str, str]:
-        """The marks for good, for bad and for a log line, such as the stream can show."""
+        """The marks for passed, for failed and for a log line, in characters that the stream can show."""
         fancy = "utf" in (self.stream.encoding or "").lower()
         return ("\u2713", "\u2717", "\u2502") if fancy else ("ok", "FAILED", "|")
 
@@ -62,7 +62,7 @@ class Narrator:
             time.sleep(PAUSE_SECONDS)
 
     def say(self, text: str) -> None:
-        """Tell something."""
+        """Write a sentence."""
         for line in textwrap.wrap(text, self.width - 4):
             self.write(f"  {line}")
 
@@ -72,12 +72,12 @@ class Narrator:
             self.write(f"    {line}")
 
     def finding(self, text: str, *, ok: bool) -> None:
-        """Tell what was checked and whether it was so."""
+        """Write what was checked, and whether it was as expected."""
         good, bad, _bar = self.marks
         self.write(f"  {self.paint(GREEN, good) if ok else self.paint(RED, bad)} {text}")
 
     def log_lines(self, events: Iterable[SecurityEvent]) -> None:
-        """Show events as they stand in the security log, in the colours of our console formatter."""
+        """Show events with the colours of our console formatter."""
         formatter = ConsoleFormatter(color=self.wants_color)
         for event in events:
             self.write(f"    {self.paint(CYAN, self.marks[2])} {formatter.format(as_record(event))}")

@@ -94,7 +94,7 @@ class Server:
 
 
 def start(name: str, command: Sequence[str], surroundings: Surroundings, output: Path) -> Server:
-    """Start a server. Call it with interrupts held and hand the server to whoever stops it."""
+    """Start a server. Call it with interrupts held, and pass the server on to the code that stops it."""
     with output.open("ab") as file:
         return Server(name, surroundings.popen(command, file), output)
 

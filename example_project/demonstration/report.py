@@ -32,7 +32,7 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """Return 0 when all is well, 1 when it is not, 130 when somebody ended the demo (as a shell says it)."""
+        """Return 0 if all steps passed, 1 if not, and 130, as a shell does, if the demo was interrupted."""
         return 130 if self.interrupted else int(not self.ok)
 
     def as_json(self) -> str:

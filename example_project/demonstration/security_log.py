@@ -18,7 +18,7 @@ class SecurityLog:
 
     path: Path
     events: list[SecurityEvent] = field(default_factory=list)
-    strange: list[str] = field(default_factory=list)  # lines that nobody of ours wrote: must stay empty
+    strange: list[str] = field(default_factory=list)  # lines that are not ours; there must be none
     _offset: int = 0
 
     def read(self) -> list[SecurityEvent]:

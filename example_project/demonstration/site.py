@@ -71,7 +71,7 @@ def make_site(run: RunDirectory, interrupts: Interrupts, environment: Mapping[st
 
 
 def _account(run: RunDirectory, interrupts: Interrupts) -> Account:
-    """Return nobody for root, or root itself where a virtual environment below /root keeps nobody out."""
+    """Return the account for gunicorn: root if the virtual environment is below /root, where others may not read."""
     try:
         Surroundings(unprivileged(), PROJECT, _environment(run), interrupts).run([sys.executable, "-c", _PROBE])
     except (CommandError, OSError):

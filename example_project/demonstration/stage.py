@@ -94,7 +94,7 @@ class Stage:
         return [str(self.run.path)] if self.run and self.run.path.exists() else []
 
     def show_diagnosis(self) -> None:
-        """Show the end of what each server said, for whoever wants to know why a step failed."""
+        """Show the last lines of each server, to find out why a step failed."""
         for path in sorted(self.run.path.glob("*.[lo][ou][gt]")) if self.run else []:
             self.narrator.title(path.name)
             for line in path.read_text(errors="replace").splitlines()[-DIAGNOSIS_LINES:]:

@@ -68,7 +68,7 @@ def perform(step: Step, stage: Stage) -> Result:
         for finding in step.play(stage):
             findings.append(finding)
             stage.narrator.finding(str(finding), ok=finding.ok)
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the summary tells it and the cleaning up follows
+    except Exception as error:  # noqa: BLE001 - the summary shows the error, and the demo still cleans up
         findings.append(Finding("error", "none", f"{type(error).__name__}: {error}"))
         stage.narrator.finding(str(findings[-1]), ok=False)
     return Result(step, tuple(findings), time.monotonic() - started)

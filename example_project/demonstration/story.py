@@ -1,4 +1,4 @@
-"""The story: an honest visitor, an attacker, a ban that hits the right one, and its end."""
+"""The steps of the demo: an honest visitor, an attacker, a ban of the right address, and its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NGINX_PROCESSES = 2  # the master and its worker; more while it reloads
 
 
 def set_the_stage(stage: Stage) -> Iterator[Finding]:
-    """Start everything; everybody is let in."""
+    """Start everything; all visitors can connect."""
     stage.open()
     stage.show_log()
     yield Finding("jails", list(JAILS), stage.fail2ban.jails())
@@ -50,7 +50,7 @@ def honest_program(stage: Stage) -> Iterator[Finding]:
 
 
 def brute_force(stage: Stage) -> Iterator[Finding]:
-    """The attacker guesses at the admin; the log ascribes each attempt to the right one."""
+    """The attacker guesses passwords at the admin; each attempt is logged with the right address."""
     stage.narrator.say(
         f"{ATTACKER} guesses the password of the admin. Five forwarding headers of each request claim that it comes "
         f"from {VISITOR}, and each user name tries to lie to the log, to Fail2ban or to your terminal."
@@ -63,11 +63,11 @@ def brute_force(stage: Stage) -> Iterator[Finding]:
     yield Finding("surface", {"admin"}, {event.fields["surface"] for event in failures})
     yield Finding("address they claimed", {VISITOR}, {event.fields.get("claimed") for event in failures})
     yield Finding("failures of the visitor", visitors_before, len(stage.log.failures(VISITOR)))
-    yield Finding("lines that nobody logged", [], stage.log.strange)
+    yield Finding("lines that are not ours", [], stage.log.strange)
 
 
 def ban(stage: Stage) -> Iterator[Finding]:
-    """Fail2ban has banned the attacker and nobody else."""
+    """Fail2ban has banned the attacker, and no other address."""
     fail2ban = stage.fail2ban
     for jail in JAILS:
         yield Finding(f"banned by {jail}", [ATTACKER], stage.wait_for(partial(fail2ban.banned, jail), [ATTACKER]))
@@ -79,7 +79,7 @@ def ban(stage: Stage) -> Iterator[Finding]:
 
 
 def shut_out(stage: Stage) -> Iterator[Finding]:
-    """The attacker is refused everywhere; the honest ones notice nothing."""
+    """The attacker is refused everywhere; honest visitors are not."""
     cast = stage.cast
     yield Finding("attacker at /", 403, _status_after_reload(stage, 403))
     yield Finding("attacker's next attempt", 403, cast.attacker.post("/admin/login/", {"username": "x"}).status)
@@ -100,7 +100,7 @@ def unban(stage: Stage) -> Iterator[Finding]:
 
 
 def blind_tool(stage: Stage) -> Iterator[Finding]:
-    """A tool that knows nothing of CSRF is caught, although Django never looks at its passwords."""
+    """A tool without CSRF tokens is banned, although Django never checks its passwords."""
     stage.narrator.say(f"{TOOL} runs a tool that posts passwords and fetches no form. Django's signals see nothing.")
     guesses = [{"username": "admin", "password": f"guess{number}"} for number in range(LIMIT)]
     answers = [stage.cast.tool.post("/admin/login/", guess).status for guess in guesses]
@@ -113,13 +113,13 @@ def blind_tool(stage: Stage) -> Iterator[Finding]:
 
 
 def stolen_password(stage: Stage) -> Iterator[Finding]:
-    """Somebody has maren's password and tries it at the admin, where she may not go."""
+    """The thief tries maren's password at the admin, where she may not log in."""
     stage.narrator.say(f"{THIEF} has maren's password. The admin refuses her, and Django's signals are silent again.")
     maren, thief = stage.cast.maren, stage.cast.thief
     yield Finding("at the admin", 200, thief.log_in("/admin/login/", maren.username, maren.password).status)
     stage.show_log()
-    told = [f"{event.fields['user']} {event.fields['reason']}" for event in stage.log.failures(THIEF)]
-    yield Finding("the log on it", [f"{maren.username} not_staff"], told)
+    logged = [f"{event.fields['user']} {event.fields['reason']}" for event in stage.log.failures(THIEF)]
+    yield Finding("the log on it", [f"{maren.username} not_staff"], logged)
     yield Finding("at the site", 302, thief.log_in("/login/", maren.username, maren.password).status)
     yield Finding("and from there to the admin", 302, thief.get("/admin/").status)
     stage.show_log()
@@ -128,14 +128,14 @@ def stolen_password(stage: Stage) -> Iterator[Finding]:
 
 
 def clean_up(stage: Stage) -> Iterator[Finding]:
-    """Stop what was started, remove what was written."""
+    """Stop all servers, and remove all files."""
     stage.close()
     yield Finding("processes left", [], stage.left_behind())
     yield Finding("directories left", [], stage.directories())
 
 
 def drill(stage: Stage) -> Iterator[Finding]:
-    """The incident drill is rehearsed: everything again, private, measured and written down."""
+    """An incident drill is rehearsed, with a report."""
     stage.narrator.say("manage.py security_drill --rehearse")
     report = stage.site.rehearse_drill()
     for line in report.summary:
@@ -147,7 +147,7 @@ def drill(stage: Stage) -> Iterator[Finding]:
 
 
 def cloudwatch(stage: Stage) -> Iterator[Finding]:
-    """Who watches from afar reads the same story in CloudWatch."""
+    """CloudWatch has the same events."""
     if missing():
         left_out = f"left out, {', '.join(missing())} not installed"
         yield Finding("CloudWatch", left_out, left_out)
@@ -174,7 +174,7 @@ STORY = (
     Step("unban", "The ban is lifted", unban),
     Step("blind_tool", "A tool that knows nothing of CSRF is caught", blind_tool),
     Step("stolen_password", "A stolen password is tried at the admin", stolen_password),
-    Step("cloudwatch", "CloudWatch tells the same story", cloudwatch),
+    Step("cloudwatch", "CloudWatch has the same events", cloudwatch),
     Step("drill", "An incident drill is rehearsed", drill),
 )
 CLEAN_UP = Step("clean_up", "Everything is cleaned up", clean_up)
@@ -194,7 +194,7 @@ def _attack(stage: Stage) -> None:
 
 
 def _status_after_reload(stage: Stage, wanted: int) -> int:
-    """Return what the attacker gets when nginx has reloaded: until then a worker with the old list may answer too."""
+    """Return the answer to the attacker after nginx has reloaded; before, a worker with the old list may answer."""
 
     def look() -> tuple[int, int]:
         return stage.cast.attacker.get("/").status, len(stage.processes_of("nginx"))

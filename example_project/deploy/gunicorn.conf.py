@@ -8,4 +8,4 @@ bind = os.environ.get("HARBOUR_BIND", "unix:/run/harbour/gunicorn.sock")
 workers = int(os.environ.get("HARBOUR_WORKERS", "2"))
 timeout = 30  # seconds
 accesslog = None  # nginx keeps one
-control_socket_disable = True  # nobody needs to steer the workers from outside; unknown to gunicorn before 25
+control_socket_disable = True  # not needed here; gunicorn before 25 does not know it

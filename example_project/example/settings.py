@@ -1,7 +1,7 @@
 """
-Settings of Harbour as it would be deployed: behind nginx on the same machine, HTTPS only.
+Settings of Harbour in production: behind nginx on the same machine, with HTTPS only.
 
-Every value that differs between machines is an environment variable, HARBOUR_...; the defaults are the safe ones.
+Values that differ between machines are environment variables HARBOUR_...; their defaults are safe.
 To try the site without nginx:  HARBOUR_DEBUG=on HARBOUR_HTTPS=off python example_project/manage.py runserver
 """
 
@@ -15,7 +15,7 @@ from example import environment
 from security_logging.logging_config import build_logging
 
 PROJECT = Path(__file__).resolve().parent.parent
-DATA = Path(environment.text("DATA", str(PROJECT / "data")))  # the database, the secret and the collected files
+DATA = Path(environment.text("DATA", str(PROJECT / "data")))  # database, secret key and collected files
 LOG_DIRECTORY = Path(environment.text("LOG_DIRECTORY", str(DATA / "log")))
 LOG_DIRECTORY.mkdir(parents=True, exist_ok=True)
 
@@ -47,16 +47,16 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-# ---- django-security-logging: these two statements are all it needs -------------------------------------------------
+# ---- django-security-logging needs these two statements -------------------------------------------------------------
 
-# The proxies whose X-Forwarded-For we believe: nginx on this machine. An address in the header that no trusted proxy
-# vouches for is never used, or an attacker could have someone else banned.
+# The proxies whose X-Forwarded-For is trusted: nginx on this machine. Without a trusted proxy the header is ignored,
+# since an attacker could name any address in it.
 SECURITY_LOGGING_TRUSTED_PROXIES = environment.words("TRUSTED_PROXIES", "127.0.0.1/32,::1/128,unix:")
 
-# "console" is what systemd's journal keeps, "file" is <directory>/security.log, the file that Fail2ban reads.
+# systemd's journal keeps "console"; "file" is <directory>/security.log, which Fail2ban reads.
 LOGGING = build_logging("console", "file", directory=str(LOG_DIRECTORY))
 
-# In CloudWatch too: `manage.py security_cloudwatch ship --follow` sends what "json" writes, <directory>/security.json.
+# For CloudWatch, "json" writes <directory>/security.json, and `manage.py security_cloudwatch ship --follow` sends it.
 if environment.flag("CLOUDWATCH", default=False):
     LOGGING = build_logging("console", "file", "json", directory=str(LOG_DIRECTORY))
     SECURITY_LOGGING_CLOUDWATCH_SITE = "harbour"

@@ -64,7 +64,7 @@ class SiteTest(TestCase):
         self.assertContains(self.client.get("/nothing/"), "Nothing moored here", status_code=HTTPStatus.NOT_FOUND)
 
     def test_profile_needs_credentials(self) -> None:
-        """The API tells strangers nothing."""
+        """The API refuses anonymous requests."""
         assert self.client.get("/api/profile/").status_code == HTTPStatus.UNAUTHORIZED
 
     def test_profile_with_a_token(self) -> None:

@@ -46,5 +46,5 @@ class ProfileView(APIView):
 
     def get(self, request: Request) -> Response:
         """Return the profile as JSON."""
-        user = cast("User", request.user)  # IsAuthenticated, the default of the settings, lets nobody else in
+        user = cast("User", request.user)  # IsAuthenticated, the default in the settings, refuses all others
         return Response(ProfileSerializer(user).data)
