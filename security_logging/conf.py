@@ -123,7 +123,7 @@ class Settings:
     SURFACE_NAMESPACES = Setting[Mapping[str, str]](
         {},
         "mapping of str to str",
-        'Surface (site, admin or api) of a URL namespace, if it cannot be told from the view, e.g. {"api-1.0.0": '
+        'Surface (site, admin or api) of a URL namespace, if the view does not show it, e.g. {"api-1.0.0": '
         '"api"} for django-ninja.',
     )
 

@@ -3,8 +3,8 @@ Keep the addresses that Fail2ban bans in two AWS WAFv2 IP sets. Called by django
 
     django-security-aws-waf.py --state FILE --set4 NAME --set6 NAME --jail NAME add|remove|clear|sync [NETWORK]
 
-add, remove and clear note what the jail wants in the state file and leave the rest to a process of their own, which
-waits for more and then makes one change of all. Needs Python 3.8 and boto3, and nothing of the site's.
+add, remove and clear write the change into the state file, and start a process that waits for more changes and then
+applies all of them at once. It needs Python 3.8 and boto3, and nothing of the site.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any, Iterator  # noqa: UP035 - Python 3.8
 
 LARGEST_SET = 10_000  # addresses, AWS WAF's quota
-WIDEST = {4: 16, 6: 32}  # shortest prefixes that may be banned: a mistake must not lock out everybody
+WIDEST = {4: 16, 6: 32}  # shortest prefixes that may be banned, so that a mistake cannot lock out all visitors
 UPDATES = 12  # attempts of one change, when others change the set at the same time
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Note what the jail wants, or bring the sets to what is wanted; return the exit status."""
+    """Write down a change of the jail, or apply all changes to the sets; return the exit status."""
     options = parse_arguments(arguments)
     if options.verb == "sync":
         return sync(options)
@@ -139,7 +139,7 @@ def connect(region: str) -> Any:
 
 
 def change_set(client: Any, scope: str, name: str, ours: list[str], gone: set[str]) -> None:
-    """Put `ours` into the set and take `gone` out of it; start again when somebody else changed it meanwhile."""
+    """Add `ours` to the set and remove `gone`; start again if another process changed the set meanwhile."""
     identifier = find_set(client, scope, name)
     for attempt in range(1, UPDATES + 1):
         found = client.get_ip_set(Name=name, Scope=scope, Id=identifier)

@@ -1,4 +1,4 @@
-"""Sentry: security events as structured logs, alerts as issues, and no personal data unless you want it there."""
+"""Sentry: security events as structured logs, alerts as issues, and personal data only if you ask for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IMPERSONAL = frozenset(
 )
 SECRETS = ("authorization", "cookie", "passwd", "password", "private_key", "secret", "session", "token", "api_key")
 _FILTERED = "[Filtered]"
-_SPEAKING = ("sys.argv", "security_event", "request")  # extras that say more than anybody meant to send
+_SPEAKING = ("sys.argv", "security_event", "request")  # extras with more data than a log should send
 _PERSONAL_PREFIXES = ("user.", "client.", "sentry.message.parameter.")
 
 
@@ -32,16 +32,14 @@ def sentry_options(*, personal_data: bool = False, **options: Any) -> dict[str, 
     """
     Return the arguments for `sentry_sdk.init`; `options`, e.g. `dsn` and `environment`, are added and win.
 
-    Each security event becomes a structured log with attributes in ECS names; only an alert becomes an issue: one of
-    level CRITICAL, or what our own watching has found (`is_alert`). Errors of the application become issues as ever.
-    Without `personal_data` no address, user, path, header, body, local variable or argument of a log message is sent;
-    secrets never are.
+    Each security event becomes a structured log, with attributes in ECS names. Only an alert becomes an issue (see
+    `is_alert`). Errors of the application become issues as before. Without `personal_data` no address, user, path,
+    header, body, local variable or argument of a log message is sent; secrets are never sent.
     """
     keeper = _Keeper(personal_data)
     return {
         "enable_logs": True,
-        # Off is what the absence of the option means. Newer versions prefer `data_collection`, which would switch the
-        # scrubber off.
+        # Without the option it is off. `data_collection`, which newer versions prefer, would switch the scrubber off.
         **({"send_default_pii": True} if personal_data else {}),
         "include_local_variables": False,
         "max_request_body_size": "never",
@@ -59,7 +57,7 @@ def sentry_options(*, personal_data: bool = False, **options: Any) -> dict[str, 
 
 
 def is_alert(event: SecurityEvent) -> bool:
-    """Tell whether the event is worth waking somebody: CRITICAL, or an ERROR that is derived from other events."""
+    """Return whether the event is an alert: CRITICAL, or an ERROR that is derived from other events."""
     derived = event.type.event_class == "system" and event.type.level >= logging.ERROR
     return derived or event.type.level >= logging.CRITICAL
 

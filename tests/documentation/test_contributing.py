@@ -40,6 +40,25 @@ def test_map() -> None:
     assert (there - IMPLIED - set(named), missing) == (set(), [])
 
 
+@pytest.mark.parametrize(
+    ("question", "file"),
+    [
+        ("Whose address is it?", "addresses/client_ip.py"),
+        ("the line and the JSON", "events/line.py"),
+        ("allauth", "integrations/allauth.py"),
+        ("What do filter, jails and actions say?", "../fail2ban/action.d/django-security-nginx.conf"),
+        ("What do the doctor", "operations/doctor/log_files.py"),
+        ("CloudWatch, and what is set up there", "cloudwatch/setup/metrics.py"),
+        ("the queue, retries", "internal/queue/__init__.py"),
+    ],
+)
+def test_question(question: str, file: str) -> None:
+    """The row for a question names the room of the file that answers it."""
+    (row,) = [line for line in page(PAGE).splitlines() if line.startswith("|") and question in line]
+    room = next(part for part in Path(file).parts if part != "..")
+    assert (f"`{room}/" in row, (PROJECT / "security_logging" / file).exists()) == (True, True)
+
+
 def test_targets() -> None:
     """The table has each target of make that `make help` lists."""
     listed = re.findall(r"^([a-z0-9-]+):.*## ", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)

@@ -114,12 +114,12 @@ class Shipper:
             return True
         self.counts.accepted += sum(map(len, todo.values()))
         self._oldest = min(events[0]["timestamp"] for events in todo.values())
-        delays, failing_since, told = _delays(), time.monotonic(), False
+        delays, failing_since, is_logged = _delays(), time.monotonic(), False
         while todo := self._attempt(todo):
-            if time.monotonic() - failing_since > _SAID_LATE_AFTER and not told:
+            if time.monotonic() - failing_since > _SAID_LATE_AFTER and not is_logged:
                 self._reporter.say_late(self._sender.error)
                 own_traffic.mark(True)
-                told = True
+                is_logged = True
             if self._wait(next(delays)):
                 return False
         return True
