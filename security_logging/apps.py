@@ -1,4 +1,4 @@
-"""The Django application: adding it to INSTALLED_APPS connects the receivers and the system checks."""
+"""The Django application; in INSTALLED_APPS it connects the receivers and registers the system checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class SecurityLoggingConfig(AppConfig):
-    """Connect everything that watches; no model, no query, no thread, no connection."""
+    """Connect all receivers. The app has no model, and starts no query, thread or connection."""
 
     name = "security_logging"
     label = "security_logging"

@@ -1,4 +1,4 @@
-"""The signal for a project that wants to react to what is logged."""
+"""The signal that is sent after each security event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.dispatch import Signal
 
 __all__ = ["security_event"]
 
-# Sent with send_robust after each event that was written: Django reports what a receiver raises to its logger
-# django.dispatch, and it goes no further. `sender` is the EventType, `event` the SecurityEvent, `request` the Django
-# request it belongs to, None where there is none. An async receiver cannot be called from inside an event loop.
+# Sent with send_robust after the line was written: if a receiver raises, Django logs the error to django.dispatch, and
+# the request goes on. `sender` is the EventType, `event` the SecurityEvent, and `request` the Django request, or None.
+# An async receiver cannot be called inside an event loop.
 security_event = Signal()

@@ -1,4 +1,4 @@
-"""For the tests of a project: see which security events its code logs."""
+"""For the tests of a project: capture the security events that its code logs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["capture_events"]
 @contextmanager
 def capture_events() -> Iterator[list[SecurityEvent]]:
     """
-    Yield a list that each event logged inside the block is added to, in order, from whatever thread.
+    Yield a list; each event that is logged inside the block, in any thread, is appended to it.
 
-    Needs no LOGGING: the events are those of the `security_event` signal. One that is switched off in
-    SECURITY_LOGGING_EVENTS does not appear. Flood control begins anew, as if nothing had been logged before.
+    It needs no LOGGING, because it uses the signal `security_event`. An event that is switched off in
+    SECURITY_LOGGING_EVENTS does not appear. Flood control starts again, as if nothing had been logged before.
     """
     flood_control.forget()
     captured: list[SecurityEvent] = []

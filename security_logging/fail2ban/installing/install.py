@@ -1,4 +1,4 @@
-"""Put our files into Fail2ban's configuration so that it never ends up worse than it was."""
+"""Install the files in Fail2ban's configuration, or leave everything as it was."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from security_logging.fail2ban.installing.undoing import Undoing, undoing
 
 
 class InstallError(Exception):
-    """The installation was not possible; everything is as it was before."""
+    """The installation failed; everything is as it was before."""
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What came of it: whether a server runs and has loaded the files, and where edited ones were kept."""
+    """The result: whether a running server has loaded the files, and the copies of files that were edited."""
 
     is_loaded: bool
     kept: Sequence[Path]
@@ -33,9 +33,9 @@ def install(
     """
     Create the log, write the files, let Fail2ban test them, and load them.
 
-    `log` is None where somebody else writes it. `test` returns what else is wrong after the files were written, empty
-    for nothing. Raises InstallError when anything is, and whatever ends it in the middle, e.g. KeyboardInterrupt:
-    then all files are as they were, and a running server has loaded them again.
+    `log` is None if another program creates it. `test` is called after the files are written, and returns what is wrong
+    with the site, or "". Raises InstallError if anything fails. Then, and after a KeyboardInterrupt, all files are as
+    they were, and a running server has loaded them again.
     """
     before = client.refusal()
     try:
@@ -76,5 +76,5 @@ def _load(client: Client, done: Undoing) -> bool:
 
 
 def _reload_again(client: Client) -> None:
-    with suppress(ClientError):  # what it was told before matters more
+    with suppress(ClientError):  # the error before it is more important
         reload(client)
