@@ -1,1 +1,1 @@
-"""Fail2ban: the filter and the jails, rendered from the vocabulary."""
+"""Fail2ban: render the filter and the jails, install them, and check them."""

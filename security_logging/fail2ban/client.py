@@ -1,4 +1,4 @@
-"""Fail2ban's own client: whether it runs, what it watches, whom it bans."""
+"""Ask Fail2ban by its own client: whether it runs, which jails it has, which addresses it has banned."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LISTED = re.compile(r"^[|`]- (.*)$", re.MULTILINE)
 
 
 class ClientError(Exception):
-    """fail2ban-client is missing, was refused, or said no; the message is what it said."""
+    """fail2ban-client is missing or has failed; the message is its output."""
 
     @property
     def reason(self) -> str:
-        """What Fail2ban said last, without the date and the program in front of it."""
+        """The last line of the output, without date and program."""
         lines = [line for line in str(self).splitlines() if line.strip()]
         return _TAIL.sub("", _HEAD.sub("", lines[-1] if lines else "no reason was given").strip())
 
@@ -32,17 +32,17 @@ class NotInstalledError(ClientError):
 
 
 class NotAllowedError(ClientError):
-    """The server does not answer to this user; to root it does."""
+    """The server does not answer this user; it answers root."""
 
 
 def environment() -> dict[str, str]:
-    """Return our environment without what tells Python where its modules are: Fail2ban runs on a Python of its own."""
+    """Return our environment without PYTHONPATH and PYTHONHOME, because Fail2ban has a Python of its own."""
     return {name: value for name, value in os.environ.items() if name not in _OF_THE_SITE}
 
 
 @dataclass(frozen=True)
 class JailStatus:
-    """What a jail has found and banned."""
+    """The failures and bans of a jail."""
 
     name: str
     failed: int
@@ -64,7 +64,7 @@ class Client:
     command: Sequence[str] = ("fail2ban-client",)
 
     def run(self, *words: str) -> str:
-        """Return what the client prints; raise ClientError when it fails."""
+        """Return the output of the client; raise ClientError if it fails."""
         try:
             result = subprocess.run(  # noqa: S603 - a program that the operator chose, and no shell
                 [*self.command, *words],
@@ -87,14 +87,14 @@ class Client:
         return result.stdout
 
     def is_running(self) -> bool:
-        """Tell whether a server answers; False also when this user may not ask it."""
+        """Return whether a server answers; False also if this user may not ask it."""
         try:
             return "pong" in self.run("ping")
         except ClientError:
             return False
 
     def refusal(self) -> str:
-        """Return why Fail2ban refuses its configuration as it is on disk, empty when it does not."""
+        """Return why Fail2ban refuses its configuration on disk, or "" if it accepts it."""
         try:
             self.run("-t")
         except NotInstalledError:
@@ -113,7 +113,7 @@ class Client:
         return [name for name in re.split(r"[,\s]+", listed) if name]
 
     def status(self, jail: str) -> JailStatus:
-        """Return what the jail has found and banned."""
+        """Return the failures and bans of the jail."""
         text = self.run("status", jail)
         return JailStatus(
             name=jail,
@@ -140,7 +140,7 @@ class Client:
 
 
 def _holding(wanted: Network, banned: Iterable[str]) -> list[str]:
-    """Return those of the banned that are the wanted network or hold it; a ban by hand may be of any text."""
+    """Return the bans that are the wanted network or contain it; a ban by hand may be any text."""
     by_text = {text: readable_networks([text]) for text in banned}
     return [text for text, networks in by_text.items() for network in networks if holds(network, wanted)]
 

@@ -1,4 +1,4 @@
-"""Fail2ban's configuration as it counts in the end, after all .conf and .local files; no server is needed for it."""
+"""Fail2ban's configuration after all .conf and .local files are read; it needs no running server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from security_logging.addresses.parsing import Network
 
-DEFAULT_IGNORED = "127.0.0.1/8 ::1"  # what jail.conf proposes, in a comment
-_ORDER = ("jail.conf", "jail.d/*.conf", "jail.local", "jail.d/*.local")  # the later wins, as in jail.conf(5)
+DEFAULT_IGNORED = "127.0.0.1/8 ::1"  # the value that jail.conf has in a comment
+_ORDER = ("jail.conf", "jail.d/*.conf", "jail.local", "jail.d/*.local")  # later files override, see jail.conf(5)
 
 
 @dataclass
 class Jail:
-    """A jail that is switched on; an action is its name and its parameters and commands."""
+    """A jail that is switched on; an action is a name with its parameters and commands."""
 
     backend: str
     logs: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Configuration:
 
 
 def parse(dump: str) -> Configuration:
-    """Return the configuration that `fail2ban-client -d` printed; what is no command of it is left out."""
+    """Return the configuration from the output of `fail2ban-client -d`; other lines are ignored."""
     found = Configuration()
     for command in _commands(dump):
         _apply(found, *command)
@@ -58,17 +58,17 @@ def raw_value(directory: Path, section: str, name: str) -> str | None:
             try:
                 parser.read(path, encoding="utf-8")
             except (Error, UnicodeDecodeError, OSError):
-                continue  # Fail2ban itself says so in its own test
+                continue  # Fail2ban's own test reports it
     return parser.get(section, name, fallback=None)
 
 
 def default_ignored(directory: Path) -> str:
-    """Return what is never banned in all jails that do not say so for themselves."""
+    """Return the `ignoreip` of all jails that have none of their own."""
     return " ".join((raw_value(directory, "DEFAULT", "ignoreip") or DEFAULT_IGNORED).replace(",", " ").split())
 
 
 def networks(texts: Iterable[str]) -> list[Network]:
-    """Return the networks of an ignoreip, where "127.0.0.1/8" is one; names and what else is none are left out."""
+    """Return the networks of an ignoreip, "127.0.0.1/8" included; host names and invalid entries are left out."""
     found: list[Network] = []
     for text in texts:
         with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""What the filter does with a line, and why, in words."""
+"""Explain what the filter does with a line, and why."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from security_logging.events.fields import UNKNOWN
 from security_logging.events.line import IDENT, parse
 from security_logging.events.type_registry import MODES, counted
 
-# As much of a line as the filter needs in mode normal; its DEV NOTES say why.
+# The part of a line that the filter needs in mode normal; see its DEV NOTES.
 _REMAINS = re.compile(rf"\S+ {IDENT}\[\d+\]: ([a-z0-9_]+) ip=([0-9a-f.:]+) ")
 
 
 def explain(line: str) -> list[str]:
-    """Return some sentences about a line of the log, in text or JSON; never raises, whatever the line is."""
+    """Return some sentences about a line of the log, in text or JSON; does not raise for any line."""
     try:
         event = ecs.parse_json(line) if line.lstrip().startswith("{") else parse(line)
     except ValueError as error:
@@ -46,7 +46,7 @@ def counting_modes(event: SecurityEvent) -> list[str]:
 
 
 def explain_file(path: Path) -> list[str]:
-    """Return how many lines of a log are counted, and how many are not, and why; the most frequent first."""
+    """Return how many lines of a log are counted, how many are not, and why; the most frequent reason first."""
     verdicts: Counter[str] = Counter()
     with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
         verdicts.update(_verdict(line.rstrip("\n")) for line in lines)

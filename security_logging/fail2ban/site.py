@@ -1,4 +1,4 @@
-"""What the checks and the installation want to know of the Django site, as plain data."""
+"""What the checks and the installation need to know about the Django site, as plain data."""
 
 from __future__ import annotations
 
