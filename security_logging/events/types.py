@@ -23,8 +23,8 @@ class EventType:
     A kind of security event.
 
     `name` is never renamed. `fields` are the names of the optional fields in line order, after those of `HEAD`.
-    `counted_as` is the family of Fail2ban modes that counts the event, None when no mode ever does. `proofs` says what
-    proves that the sender meant it: each event of a counted type has one of these. `owasp` is the name in the OWASP
+    `counted_as` is the family of Fail2ban modes that count the event, None if no mode does. `proofs` says what proves
+    that the sender meant it; each event of a counted type has one of these. `owasp` is the name in the OWASP
     Logging Vocabulary, `ecs_*` are values of the Elastic Common Schema's closed lists, `ocsf` is the pair (class,
     activity) of the Open Cybersecurity Schema Framework, `attack` a MITRE ATT&CK technique; an empty string means that
     the standard has no name for it. `severity` runs from 0 to 100.
