@@ -1,9 +1,10 @@
-"""Where records go: a file, a syslog server or the journal."""
+"""Where records go: a file, a stream, a syslog server or the journal."""
 
 from __future__ import annotations
 
 from security_logging.handlers.file import SecurityFileHandler
 from security_logging.handlers.journald import JournaldHandler
+from security_logging.handlers.stream import StreamHandler
 from security_logging.handlers.syslog import SyslogHandler
 
-__all__ = ["JournaldHandler", "SecurityFileHandler", "SyslogHandler"]
+__all__ = ["JournaldHandler", "SecurityFileHandler", "StreamHandler", "SyslogHandler"]

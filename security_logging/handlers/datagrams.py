@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from security_logging.internal.patience import Patience
+from security_logging.internal.writable import Writable
 
 Address = str | tuple[str, int]
 
@@ -22,7 +22,7 @@ class Datagrams:
     def __init__(self, address: Address, clock: Callable[[], float] = time.monotonic) -> None:
         """Take a path, or an IP address with a port; nothing is looked up, since that could take seconds."""
         self._address = address
-        self._patience = Patience(clock)
+        self._writable = Writable(clock)
         self._socket: socket.socket | None = None
 
     def send(self, data: bytes) -> None:
@@ -30,7 +30,7 @@ class Datagrams:
         try:
             self._send(data)
         except BlockingIOError:
-            if self._socket is None or not self._patience.has_room(self._socket):
+            if self._socket is None or not self._writable.wait(self._socket):
                 raise
             self._send(data)
         except OSError:  # the server was restarted: the old connection leads nowhere

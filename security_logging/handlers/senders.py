@@ -7,7 +7,7 @@ from typing import Protocol
 
 from security_logging.formatters.record_text import message_of, visible
 from security_logging.handlers.last_resort import LastResort
-from security_logging.internal.patience import PATIENCE
+from security_logging.internal.writable import WAIT_SECONDS
 
 
 class Sender(Protocol):
@@ -67,10 +67,10 @@ class SenderHandler(logging.Handler):
         self._sender.close()
         super().close()
 
-    def fall_back(self, lines: list[str], error: Exception, patience: float = PATIENCE) -> None:
+    def fall_back(self, lines: list[str], error: Exception, seconds: float = WAIT_SECONDS) -> None:
         """Write lines that cannot be sent to standard error, with the reason once a minute; see LastResort.write."""
         self.failures += len(lines)
-        self._last_resort.write(lines, error, patience)
+        self._last_resort.write(lines, error, seconds)
 
     def _line(self, record: logging.LogRecord) -> str:
         try:

@@ -20,8 +20,8 @@ from security_logging.formatters.record_text import time_of, visible
 from security_logging.formatters.security import SecurityLineFormatter, event_of
 from security_logging.handlers.datagrams import Datagrams
 from security_logging.handlers.senders import Sender, SenderHandler
-from security_logging.internal.patience import LAST_PATIENCE
 from security_logging.internal.queue.stream_queue import SEND_TIMEOUT, StreamQueue
+from security_logging.internal.writable import EXIT_WAIT_SECONDS
 
 FOREIGN_IDENT = "django"  # APP-NAME of records that are no security events
 DOCUMENTATION_NUMBER = 32473  # private enterprise number for examples (RFC 5612)
@@ -146,7 +146,7 @@ class SyslogHandler(SenderHandler):
 
     def _give_back(self, messages: list[bytes]) -> None:
         lines = [message.decode("ascii") for message in messages]
-        self.fall_back(lines, OSError("the process ends"), LAST_PATIENCE)
+        self.fall_back(lines, OSError("the process ends"), EXIT_WAIT_SECONDS)
 
 
 def _connect(where: SyslogAddress) -> socket.socket:

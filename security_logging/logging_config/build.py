@@ -146,7 +146,13 @@ def _add_logger(config: dict[str, Any], name: str, handlers: list[str], level: s
         quiet = name in groups.NOISY
         logger = loggers.setdefault(name, {"level": "WARNING" if quiet else level, "propagate": False})
     # Each handler once: Fail2ban would count a line twice that is written twice.
-    logger["handlers"] = list(dict.fromkeys([*logger.get("handlers", []), *handlers]))
+    names = dict.fromkeys([*logger.get("handlers", []), *handlers])
+    logger["handlers"] = sorted(names, key=lambda name: _turn(config["handlers"].get(name, {})))
+
+
+def _turn(handler: Mapping[str, Any]) -> int:
+    """Return when a handler gets a record: our files first, whatever may be slow or fail after them; consoles last."""
+    return {catalogue.FILE_HANDLER: 0, catalogue.STREAM_HANDLER: 2}.get(handler.get("class", ""), 1)
 
 
 def _add_mail(config: dict[str, Any]) -> None:

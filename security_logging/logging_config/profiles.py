@@ -11,7 +11,7 @@ from security_logging.formatters.text import TEXT_FORMATS
 from security_logging.logging_config.streams import SECURITY
 
 CONTEXT, HEALTH, RATE = "security_context", "security_health", "security_rate"
-STREAM_HANDLER = "logging.StreamHandler"
+STREAM_HANDLER = "security_logging.handlers.StreamHandler"
 FILE_HANDLER = "security_logging.handlers.SecurityFileHandler"
 _ROTATING_FILE = "concurrent_log_handler.ConcurrentRotatingFileHandler"
 

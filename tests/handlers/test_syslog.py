@@ -20,7 +20,7 @@ from security_logging.events.line import render_message
 from security_logging.formatters.text import TextFormatter
 from security_logging.handlers.last_resort import LastResort
 from security_logging.handlers.syslog import FACILITIES, SyslogAddress, SyslogFormatter, SyslogHandler, parse_address
-from security_logging.internal.patience import LAST_PATIENCE
+from security_logging.internal.writable import EXIT_WAIT_SECONDS
 
 
 def message(made: logging.LogRecord, address: str = "udp://127.0.0.1") -> rfc5424.Message:
@@ -238,17 +238,17 @@ def test_lost_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     )
 
 
-def test_patience_at_the_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_longer_wait_at_the_exit(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for an absent server when the process ends may fill standard error faster than it is read."""
     written: list[tuple[object, ...]] = []
-    monkeypatch.setattr(LastResort, "write", lambda self, lines, error, patience: written.append((lines, patience)))
+    monkeypatch.setattr(LastResort, "write", lambda self, lines, error, seconds: written.append((lines, seconds)))
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     handler = SyslogHandler(f"tcp://127.0.0.1:{port}")
     handler.emit(record())
     handler.close()
     message = handler.encode(record()).decode()
-    assert written == [([message], LAST_PATIENCE)]
+    assert written == [([message], EXIT_WAIT_SECONDS)]
 
 
 def test_foreign_formatter() -> None:

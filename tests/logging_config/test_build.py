@@ -111,9 +111,9 @@ BASE: dict[str, Any] = {
 
 
 def test_merge() -> None:
-    """The project's handlers and loggers stay, and where it has the security logger, ours are added to its own."""
+    """The project's handlers and loggers stay, and where it has the security logger, our files come before its own."""
     config = build_logging("file", "json", base=BASE)
-    assert config["loggers"]["security"] == {"handlers": ["null", "security_file", "security_json"], "propagate": True}
+    assert config["loggers"]["security"] == {"handlers": ["security_file", "security_json", "null"], "propagate": True}
     assert (config["loggers"]["shop"], config["root"]) == (BASE["loggers"]["shop"], BASE["root"])
 
 
@@ -133,4 +133,4 @@ def test_merged_twice() -> None:
 def test_one_after_the_other() -> None:
     """Profiles may be added one by one."""
     config = build_logging("json", base=build_logging("file", base=BASE))
-    assert config["loggers"]["security"]["handlers"] == ["null", "security_file", "security_json"]
+    assert config["loggers"]["security"]["handlers"] == ["security_file", "security_json", "null"]

@@ -52,6 +52,26 @@ def test_security_only() -> None:
     assert ([name for name in config["loggers"] if name not in NOISY], "root" in config) == (["security"], False)
 
 
+def test_files_first() -> None:
+    """Files get each record first and the console gets it last, whatever the order in which they are named."""
+    config = build_logging("console", "syslog", "json", "file", base=BASE, streams="functions")
+    assert config["loggers"]["security"]["handlers"] == [
+        "security_json",
+        "security_file",
+        "mine",
+        "security_syslog",
+        "security_console",
+    ]
+    assert config["root"]["handlers"][0] == "application_json"
+
+
+def test_console_of_the_project() -> None:
+    """A console handler of the project's own, which may wait for its reader, comes after our files."""
+    base = {"handlers": {"out": {"class": "logging.StreamHandler"}}, "loggers": {"security": {"handlers": ["out"]}}}
+    handlers = build_logging("file", "journald", base=base)["loggers"]["security"]["handlers"]
+    assert handlers == ["security_file", "out", "security_journald"]
+
+
 def test_split() -> None:
     """The finest preset has a file for each kind of logger."""
     names = ["security", "django", "server", "system", "aws", "network", "app"]
@@ -94,7 +114,7 @@ def test_base() -> None:
     """With a dictionary of the project's own ours is added for the security logger alone, and theirs stays."""
     config = build_logging("file", base=BASE)
     assert (config["loggers"], config["root"], config["disable_existing_loggers"]) == (
-        {"security": {"handlers": ["mine", "security_file"], "level": "DEBUG"}, "boto3": {"level": "DEBUG"}},
+        {"security": {"handlers": ["security_file", "mine"], "level": "DEBUG"}, "boto3": {"level": "DEBUG"}},
         {"handlers": ["mine"]},
         False,
     )
@@ -109,7 +129,7 @@ def test_base_is_not_changed() -> None:
 
 def test_base_with_streams() -> None:
     """Who asks for streams gets them next to the project's own handlers."""
-    assert build_logging("file", base=BASE, streams="functions")["root"]["handlers"] == ["mine", "application_file"]
+    assert build_logging("file", base=BASE, streams="functions")["root"]["handlers"] == ["application_file", "mine"]
 
 
 def test_mail() -> None:
