@@ -16,8 +16,8 @@ from security_logging.events import type_registry
 from security_logging.events.event import SecurityEvent, new_event
 from security_logging.events.fields import FIELDS, normalise
 from security_logging.events.line import render_message
-from security_logging.events.types import EventType
-from security_logging.internal import process
+from security_logging.events.types import LOGGING_DEGRADED, EventType
+from security_logging.internal import degraded, process
 from security_logging.internal.errors import guarded, report, report_misuse
 from security_logging.internal.flood import Flood
 from security_logging.request.current import current_request
@@ -59,6 +59,8 @@ def log_event(
             return None
         for due in flood_control.fold(event):
             _write(due, served if due is event else None)
+        if degraded.noted:
+            _write_degraded()
     except Exception:  # noqa: BLE001 (as a guard does, without passing all arguments on once more)
         report("log_event")
         return None
@@ -131,6 +133,15 @@ def _write_folded(event: SecurityEvent) -> None:
 @guarded("security_event")
 def _send(event: SecurityEvent, request: HttpRequest | None) -> None:
     security_event.send_robust(sender=event.type, event=event, request=request)
+
+
+@guarded("logging_degraded")
+def _write_degraded() -> None:
+    """Log what a handler noted while it wrote."""
+    for sink, detail in degraded.due():
+        if is_wanted(LOGGING_DEGRADED):
+            described = describe(LOGGING_DEGRADED, None, {"sink": sink, "detail": detail})
+            _write(_event(LOGGING_DEGRADED, described), None)
 
 
 def _served(request: object) -> HttpRequest | None:

@@ -20,7 +20,7 @@ _TOP = ("version", "formatters", "filters", "handlers", "loggers", "root", "incr
 _LOGGER = ("level", "handlers", "filters", "propagate")
 _FORMATTER = ("class", "format", "datefmt", "style", "validate", "defaults")
 _WEB_ROOTS = ("STATIC_ROOT", "MEDIA_ROOT", "STATICFILES_DIRS", "WHITENOISE_ROOT")
-_ROTATING = ("maxBytes", "when", "backupCount")  # arguments of handlers that rename their file
+_ROTATING = ("maxBytes", "when", "backupCount", "rotate_bytes")  # arguments of handlers that rename their file
 
 
 def problems(logging: object, settings_module: str | None = None) -> Iterator[Problem]:

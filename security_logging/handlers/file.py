@@ -4,105 +4,98 @@ from __future__ import annotations
 
 import logging
 import os
-from logging.handlers import WatchedFileHandler
+import time
 from typing import Any, Literal
 
+from security_logging.handlers import rotation
 from security_logging.handlers.last_resort import LastResort
+from security_logging.handlers.open_file import OpenFile
+from security_logging.handlers.unlocked import UnlockedHandler
+from security_logging.internal import degraded
+from security_logging.internal.errors import report_misuse
 
 # Opening a FIFO that nobody reads would wait, and a login with it: O_NONBLOCK makes that, and a full pipe, an error.
 # On a regular file it does nothing. Windows knows neither flag.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+SLOW_WRITE_SECONDS = 0.5  # from which on a write is reported
 
 
-class SecurityFileHandler(WatchedFileHandler):
+class SecurityFileHandler(UnlockedHandler, logging.FileHandler):
     """
-    Append each record to a file with a single write, so that several processes can share the file.
+    Append each record to a file with a single write, so that several threads and processes can share the file.
 
     The file is opened at the first record, created with mode 0640, and opened again when logrotate has renamed it or
-    somebody has closed it. A line that cannot be written - directory missing, disk full, permission denied, pipe full
-    - goes to standard error instead, where systemd or Docker keep it, unless that is full too; `failures` counts such
-    lines. `emit` raises nothing: a login must not fail for want of disk space. What `encoding` does not have is written
-    with a backslash; the security log is ASCII.
+    something has closed it. With `rotate_bytes` the processes rename it themselves before it grows beyond that size,
+    and keep `rotate_files` old ones; not on Windows. A line that cannot be written - directory missing, disk full,
+    permission denied, pipe full - goes to standard error instead, where systemd or Docker keep it, unless that is full
+    too; `failures` counts such lines. `emit` raises nothing: a login must not fail for want of disk space. What
+    `encoding` does not have is written with a backslash; the security log is ASCII.
+
+    The write is synchronous: a login takes as long as its line does, and no other one waits for it. A write of half a
+    second or more is logged as `logging_degraded sink=file`, once a minute.
     """
 
-    stream: Any  # a raw file, or None while there is none
+    stream: Any  # an OpenFile, or None while there is none
 
     def __init__(
-        self, filename: str | os.PathLike[str], *, file_mode: int = 0o640, encoding: Literal["ascii", "utf-8"] = "ascii"
+        self,
+        filename: str | os.PathLike[str],
+        *,
+        file_mode: int = 0o640,
+        encoding: Literal["ascii", "utf-8"] = "ascii",
+        rotate_bytes: int = 0,
+        rotate_files: int = 10,
     ) -> None:
         """Remember the file; do not open it, so that a missing directory cannot keep Django from starting."""
         self.file_mode = file_mode
         self.failures = 0
-        self._torn = False
+        self.rotate_bytes = rotate_bytes if rotation.is_possible() else 0
+        self.rotate_files = max(1, rotate_files)
         super().__init__(filename, mode="a", encoding=encoding, delay=True)
         self._last_resort = LastResort(f"cannot write {self.baseFilename}")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record's line, or send it to standard error."""
-        line = ""
+        line = self.line(record)
         try:
-            line = self.format(record)
             self._write(line)
         except Exception as error:  # noqa: BLE001 (a login must not fail for want of disk space)
             self.failures += 1
-            self._last_resort.write([line or _message(record)], error)
-
-    def reopenIfNeeded(self) -> None:  # noqa: N802 (the standard library's name)
-        """Open the file, unless it is open, still has its name and is still ours."""
-        try:
-            named = os.stat(self.baseFilename)  # noqa: PTH116 (at every line, and a Path costs more than the call)
-        except OSError:
-            named = None
-        if named is None or named.st_ino != self.ino or named.st_dev != self.dev or not self._is_ours():
-            self._release()
-            self.stream = self._open()
-            self._statstream()
+            self._last_resort.write([line], error)
 
     def close(self) -> None:
-        """Close the file; a later record opens it again."""
-        self.acquire()
-        try:
-            self._release()
-        finally:
-            self.release()
+        """Close the file as soon as no thread writes to it; a later record opens it again."""
+        self.stream = None
         super().close()
 
     def _open(self) -> Any:
-        # The stream does not close its descriptor by itself: the number may be another file's then, see _is_ours.
-        return open(os.open(self.baseFilename, _FLAGS, self.file_mode), "ab", buffering=0, closefd=False)
-
-    def _is_ours(self) -> bool:
-        """
-        Tell whether the stream's descriptor still stands for the file that we opened.
-
-        What turns a process into a daemon closes every descriptor; the next file that is opened, the database perhaps,
-        gets the number, and our lines.
-        """
-        try:
-            held = os.fstat(self.stream.fileno()) if self.stream else None
-        except OSError:
-            return False
-        return held is not None and held.st_ino == self.ino and held.st_dev == self.dev
-
-    def _release(self) -> None:
-        if self._is_ours():
-            os.close(self.stream.fileno())
-        self.stream = None
+        return OpenFile(os.open(self.baseFilename, _FLAGS, self.file_mode))
 
     def _write(self, line: str) -> None:
-        self.reopenIfNeeded()
-        # After a torn line a line end comes first: glued to its remains, this line would be no line at all. The
-        # filter wants a space behind the address, so the remains of an address never count.
-        data = b"\n" * self._torn + line.encode(self.encoding or "ascii", "backslashreplace") + b"\n"
-        written = os.write(self.stream.fileno(), data)
-        self._torn = written != len(data)
-        if self._torn:
-            raise OSError(f"only {written} of {len(data)} bytes were written")
+        data = line.encode(self.encoding or "ascii", "backslashreplace") + b"\n"
+        file, size = self._current()
+        if self.rotate_bytes and size and size + len(data) > self.rotate_bytes and file.is_regular:
+            self._rotate(len(data))
+            file, size = self._current()
+        began = time.monotonic()
+        file.append(data, size)
+        seconds = time.monotonic() - began
+        if seconds >= SLOW_WRITE_SECONDS:
+            degraded.note("file", f"a write to {self.baseFilename} took {seconds:.1f} s")
 
+    def _current(self) -> tuple[OpenFile, int]:
+        """Return the file and its size; open it, unless it is open and still has its name."""
+        # No lock: two threads may both open the file, and the one that is not kept is closed after its write.
+        file = self.stream
+        status = file.status() if file is not None else None
+        if status is None or not file.is_named(self.baseFilename):
+            self.stream = file = self._open()
+            status = os.fstat(file.fileno())
+        return file, status.st_size
 
-def _message(record: logging.LogRecord) -> str:
-    """Return what can be said of a record that cannot be formatted, as one line."""
-    try:
-        return ascii(record.getMessage())[1:-1]
-    except Exception:  # noqa: BLE001 (any object may be logged, also one that cannot be shown)
-        return f"a record of {record.name!a} that cannot be formatted"
+    def _rotate(self, length: int) -> None:
+        try:
+            rotation.rotate(self.baseFilename, max(1, self.rotate_bytes - length + 1), self.rotate_files)
+        except OSError as error:  # it grows until it can be renamed
+            what = f"{self.baseFilename} cannot be rotated: {type(error).__name__} {error.errno}"
+            report_misuse(f"rotation of {self.baseFilename}", what)

@@ -57,7 +57,7 @@ def build_logging(  # noqa: PLR0913 (each argument is an independent choice with
     logger that we configure too, our handlers are added to that logger.
 
     `logger_name` must equal SECURITY_LOGGING_LOGGER_NAME. `text` is the format of all text files but the security log.
-    `rotate_bytes` rotates the files at that size, for sites without logrotate; it needs the extra `rotate`.
+    `rotate_bytes` rotates the files at that size, for sites without logrotate, but not on Windows.
     `health_paths` are paths whose successful requests are left out of access logs. `rate_limit` is how many similar
     records of other loggers are kept in a minute; 0 keeps all. `tenant` is a function without arguments, or its dotted
     path, that returns the current tenant.

@@ -13,7 +13,6 @@ from security_logging.logging_config.streams import SECURITY
 CONTEXT, HEALTH, RATE = "security_context", "security_health", "security_rate"
 STREAM_HANDLER = "security_logging.handlers.StreamHandler"
 FILE_HANDLER = "security_logging.handlers.SecurityFileHandler"
-_ROTATING_FILE = "concurrent_log_handler.ConcurrentRotatingFileHandler"
 
 
 @dataclass(frozen=True)
@@ -149,17 +148,8 @@ def _handler(plan: Plan, profile: Profile, stream: str) -> dict[str, Any]:
     if not profile.suffix:
         return {"class": profile.handler, **arguments}
     path = str(plan.directory / f"{stream}{profile.suffix}")
-    if not plan.rotate_bytes:
-        return {"class": profile.handler, "filename": path, **arguments}
-    return {
-        "class": _ROTATING_FILE,
-        "filename": path,
-        "maxBytes": plan.rotate_bytes,
-        "backupCount": plan.rotate_files,
-        "chmod": 0o640,
-        "encoding": "ascii",
-        "unicode_error_policy": "replace",
-    }
+    rotated = {"rotate_bytes": plan.rotate_bytes, "rotate_files": plan.rotate_files} if plan.rotate_bytes else {}
+    return {"class": profile.handler, "filename": path, **rotated, **arguments}
 
 
 def _filters(plan: Plan) -> dict[str, Any]:

@@ -173,10 +173,8 @@ def test_no_filters() -> None:
 def test_rotation() -> None:
     """Where there is no logrotate, files are rotated by a handler that several processes can share."""
     handler = build_logging("file", rotate_bytes=10_000_000, rotate_files=5)["handlers"]["security_file"]
-    assert (handler["class"], handler["maxBytes"], handler["backupCount"], handler["chmod"]) == (
-        *("concurrent_log_handler.ConcurrentRotatingFileHandler", 10_000_000),
-        *(5, 0o640),
-    )
+    assert handler["class"] == "security_logging.handlers.SecurityFileHandler"
+    assert (handler["rotate_bytes"], handler["rotate_files"]) == (10_000_000, 5)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,6 @@ def test_extras(metadata: Message) -> None:
         "dev",
         "ecs",
         "integrations",
-        "rotate",
         "sentry",
         "test",
     }
