@@ -18,6 +18,7 @@ from security_logging.events.fields import FIELDS, normalise
 from security_logging.events.line import render_message
 from security_logging.events.types import LOGGING_DEGRADED, EventType
 from security_logging.internal import degraded, process
+from security_logging.internal.delivery import deliver
 from security_logging.internal.errors import guarded, report, report_misuse
 from security_logging.internal.flood import Flood
 from security_logging.request.current import current_request
@@ -41,6 +42,7 @@ def log_event(
     Log an occurrence of the event type and return the event.
 
     None when it is switched off in SECURITY_LOGGING_EVENTS, or when logging it failed: that is reported, never raised.
+    A handler that raises is reported too, and the other handlers get the record.
 
     `request` says who did it; without one the request that `SecurityLoggingMiddleware` is serving is taken. `fields`
     are those that the event type declares; a value may be attacker-controlled, and None leaves the field out. `ip`
@@ -120,9 +122,13 @@ def _write(event: SecurityEvent, request: HttpRequest | None) -> None:
         message = render_message(event)
         record = logger.makeRecord(logger.name, event.type.level, __file__, 0, message, (), None)
         record.__dict__["security_event"] = event
-        logger.handle(record)
+        deliver(logger, record, _report_handler)
     if security_event.receivers:
         _send(event, request)
+
+
+def _report_handler(handler: logging.Handler) -> None:
+    report(f"handler {handler.get_name() or type(handler).__name__}")
 
 
 @guarded("flood")

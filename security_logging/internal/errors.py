@@ -11,6 +11,8 @@ from functools import wraps
 from traceback import clear_frames
 from typing import ParamSpec, TypeVar
 
+from security_logging.internal.delivery import deliver
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -66,7 +68,20 @@ def _report(place: str, what: str, error: BaseException | None) -> None:
     with suppress(Exception):
         internal.disabled = False  # dictConfig disables loggers that it does not name, and that is a mistake to report
         shown = None if error is None else _without_text(error)
-        internal.error("%s, %d times in this process", what, internal_errors[place], exc_info=shown)
+        _log(f"{what}, {internal_errors[place]} times in this process", shown)
+
+
+def _log(message: str, error: BaseException | None) -> None:
+    if internal.isEnabledFor(logging.ERROR):
+        shown = None if error is None else (type(error), error, error.__traceback__)
+        record = internal.makeRecord(internal.name, logging.ERROR, __file__, 0, message, (), shown)
+        deliver(internal, record, _count)
+
+
+def _count(handler: logging.Handler) -> None:
+    """Count a handler that raised over a report: there is no place left to report that."""
+    place = f"handler {type(handler).__name__}"
+    internal_errors[place] = internal_errors.get(place, 0) + 1
 
 
 def _without_text(error: BaseException) -> BaseException:
