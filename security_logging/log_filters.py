@@ -13,6 +13,7 @@ from functools import lru_cache
 from django.utils.module_loading import import_string
 
 from security_logging.formatters.record_text import text_of
+from security_logging.internal import locks
 from security_logging.internal.errors import guarded
 from security_logging.logging_config.streams import HEALTH_PATHS
 from security_logging.request.current import current_request
@@ -128,8 +129,13 @@ class RateLimitFilter(logging.Filter):
         """Take how many records pass, and the length of the window in seconds."""
         super().__init__()
         self._limit, self._window, self._clock = limit, window, clock
-        self._lock = threading.RLock()  # a signal handler may log while the interrupted thread holds it
+        self.renew_lock()
+        locks.renew_in_child(self)
         self._seen: dict[tuple[str, int, str], list[float]] = {}  # start of the window, number of records
+
+    def renew_lock(self) -> None:
+        """Begin with a free lock, in a forked process too."""
+        self._lock = threading.RLock()  # a signal handler may log while the interrupted thread holds it
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to keep the record."""

@@ -25,6 +25,7 @@ from security_logging.request.current import current_request
 from security_logging.request.description import describe, given_address
 from security_logging.signals import security_event
 
+MAX_EVENTS_OF_REQUEST = 100  # that are remembered; a request may cause any number, e.g. by a batch of GraphQL queries
 flood_control = Flood()
 _logger = lru_cache(maxsize=64)(logging.getLogger)  # without its lock, which every logger of the process waits for
 
@@ -56,7 +57,7 @@ def log_event(
             given |= given_address(ip)
         event = _event(kind, describe(kind, served, given))
         if served is not None:
-            events_of(served).append(event)
+            _keep(event, served)
         if not is_wanted(kind):
             return None
         for due in flood_control.fold(event):
@@ -93,9 +94,20 @@ def is_wanted(event_type: EventType) -> bool:
 
 
 def events_of(request: HttpRequest) -> list[SecurityEvent]:
-    """Return the events of the request so far, also those that are switched off: one attempt is one line."""
+    """
+    Return the events of the request so far, also those that are switched off: one attempt is one line.
+
+    Of a request with very many events these are the last ones.
+    """
     found: list[SecurityEvent] = getattr(request, "__dict__", {}).setdefault("_security_events", [])
     return found
+
+
+def _keep(event: SecurityEvent, request: HttpRequest) -> None:
+    found = events_of(request)
+    found.append(event)
+    if len(found) > MAX_EVENTS_OF_REQUEST:
+        del found[0]
 
 
 @guarded("request")

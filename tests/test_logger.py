@@ -25,7 +25,7 @@ from security_logging.formatters.security import event_of
 from security_logging.internal import errors as our_reports
 from security_logging.internal import process as lifecycle
 from security_logging.internal.errors import guarded, report
-from security_logging.logger import events_of, log_event, plain_request
+from security_logging.logger import MAX_EVENTS_OF_REQUEST, events_of, log_event, plain_request
 from security_logging.middleware import SecurityLoggingMiddleware
 from security_logging.request import surface
 
@@ -302,6 +302,12 @@ def test_events_of_a_request(request_: HttpRequest) -> None:
     """A request carries what was logged for it, so that one attempt is one line."""
     first, second = log_event(LOGIN_FAILED, request_), log_event(LOGOUT, request_)
     assert events_of(request_) == [first, second]
+
+
+def test_many_events_of_a_request(request_: HttpRequest) -> None:
+    """Of a request with very many events the last ones are remembered, so that it cannot fill the memory."""
+    logged = [log_event(LOGIN_FAILED, request_, user=str(number)) for number in range(MAX_EVENTS_OF_REQUEST + 5)]
+    assert events_of(request_) == logged[5:]
 
 
 def test_events_of_a_new_request(request_: HttpRequest) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Protocol
 
 from security_logging.formatters.record_text import message_of, visible
 from security_logging.handlers.last_resort import LastResort
+from security_logging.internal.locks import is_logging_configured_now
 from security_logging.internal.writable import WAIT_SECONDS
 
 
@@ -59,12 +61,16 @@ class SenderHandler(logging.Handler):
             self.fall_back([self._line(record)], error)
 
     def flush(self) -> None:
-        """Wait a moment for what has been taken."""
-        self._sender.flush()
+        """Wait a moment for what has been taken, unless logging is being configured: all threads would wait."""
+        if not is_logging_configured_now():
+            self._sender.flush()
 
     def close(self) -> None:
-        """Let go of connection and thread."""
-        self._sender.close()
+        """Let go of connection and thread; while logging is being configured, in the background."""
+        if is_logging_configured_now():
+            threading.Thread(target=self._sender.close, name="security-logging-close", daemon=True).start()
+        else:
+            self._sender.close()
         super().close()
 
     def fall_back(self, lines: list[str], error: Exception, seconds: float = WAIT_SECONDS) -> None:

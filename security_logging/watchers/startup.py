@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
@@ -16,6 +15,7 @@ import security_logging
 from security_logging.conf import Settings, conf, declared
 from security_logging.events.types import LOGGING_STARTED
 from security_logging.handlers.sinks import sinks
+from security_logging.internal import locks
 from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
 from security_logging.watchers import prior_failures
@@ -32,14 +32,14 @@ def connect() -> None:
     Neither a management command nor the client of Django's tests is a server; and a server's master process that only
     forks never logs.
     """
+    locks.renew_signal_locks()
     _wait()
     if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(after_in_child=_wait_in_child)
 
 
 def _wait_in_child() -> None:
-    # A thread of the parent may have held the lock, which nobody gives back here: Django's own requests would hang too.
-    request_started.lock = threading.Lock()
+    locks.renew_signal_locks()  # a thread of the parent may have held one, which no thread of this process gives back
     _wait()
 
 
