@@ -77,7 +77,7 @@ bench: system-packages wheel ## Measure speed and memory; writes benchmarks/resu
 	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	$(BIN)/python benchmarks/run.py
 
-test-cloudwatch-faults: wheel ## Put CloudWatch through every fault, 100,000 events each, in five minutes; writes docs/cloudwatch.md.
+test-cloudwatch-faults: wheel ## Put CloudWatch through every fault, 100,000 events each, in seven minutes; writes docs/cloudwatch.md and docs/logging.md.
 	PYTHONPATH=tests $(BIN)/python -m cloudwatch.measure_faults
 
 generate: wheel ## Write every file that is derived from the vocabulary.

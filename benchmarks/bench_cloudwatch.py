@@ -64,7 +64,7 @@ import django
 django.setup()
 from pathlib import Path
 from django.conf import settings
-from security_logging.cloudwatch.batches import batches
+from security_logging.cloudwatch.sending.batches import batches
 from security_logging.cloudwatch.shipping.documents import log_events
 import boto3
 keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}

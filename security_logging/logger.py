@@ -21,6 +21,7 @@ from security_logging.internal import degraded, process
 from security_logging.internal.delivery import deliver
 from security_logging.internal.errors import guarded, report, report_misuse
 from security_logging.internal.flood import Flood
+from security_logging.internal.queue import reporter
 from security_logging.request.current import current_request
 from security_logging.request.description import describe, given_address
 from security_logging.signals import security_event
@@ -72,6 +73,7 @@ def log_event(
 
 def connect() -> None:
     """Write what flood control has folded when the process ends, and let a forked process begin with nothing."""
+    reporter.log_with(log_event)
     atexit.register(write_folded)  # as late as here: the handlers that it writes to end after it
     process.before_exit(write_folded)
     process.speak_at_sigterm()

@@ -12,6 +12,7 @@ from django.core.signals import request_started
 
 from requires import require_fail2ban
 from security_logging.events.event import SecurityEvent
+from security_logging.internal.queue import heartbeat
 from security_logging.logger import flood_control
 from security_logging.testing import capture_events
 from security_logging.watchers import startup
@@ -58,6 +59,14 @@ def _started() -> None:
 def _fresh_flood_control() -> None:
     """Let no test fold lines because of those of another."""
     flood_control.forget()
+
+
+@pytest.fixture
+def serving() -> Iterator[None]:
+    """Have this process send heartbeats, as a server's does, until the test ends."""
+    heartbeat.begin()
+    yield
+    heartbeat._state["pid"] = 0
 
 
 @pytest.fixture

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from security_logging.formatters.record_text import message_of, visible
 from security_logging.handlers.last_resort import LastResort
 from security_logging.internal.locks import is_logging_configured_now
+from security_logging.internal.queue.message import Message
+from security_logging.internal.queue.per_process import Queue
+from security_logging.internal.queue.worker import Options
 from security_logging.internal.writable import WAIT_SECONDS
 
 
@@ -29,6 +34,31 @@ class Sender(Protocol):
         """Let go of connection and thread."""
 
 
+class QueuedSender:
+    """Takes messages to a log server by a queue, which delivers them in the background."""
+
+    def __init__(self, options: Callable[[], Options]) -> None:
+        """Take what the queue needs to know, in each process anew."""
+        self._queue = Queue(options)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have been taken and are not sent yet."""
+        return self._queue.waiting
+
+    def send(self, message: bytes) -> None:
+        """Queue the message; raises OSError when the queue is full or the process is about to end."""
+        self._queue.put(Message("", round(time.time() * 1000), message.decode("ascii")))
+
+    def flush(self) -> None:
+        """Wait until everything is sent, 2 seconds at most, but not for a server that is away."""
+        self._queue.flush()
+
+    def close(self) -> None:
+        """Send what waits, 2 seconds at most, and give back the rest."""
+        self._queue.close()
+
+
 class SenderHandler(logging.Handler):
     """
     Send each record; what cannot be sent goes to standard error, where systemd or Docker keep it.
@@ -36,13 +66,18 @@ class SenderHandler(logging.Handler):
     `failures` counts such records. `emit` raises nothing and waits for nobody.
     """
 
-    def __init__(self, name: str, sender: Sender) -> None:
-        """Take the name of the server for notices, and the way to it."""
+    def __init__(self, name: str, sender: Sender | None = None) -> None:
+        """Take the name of the server for notices, and the way to it, which may follow with `send_by`."""
         super().__init__()
         self.failures = 0
         self.server = name
-        self._sender = sender
+        if sender is not None:
+            self.send_by(sender)
         self._last_resort = LastResort(f"cannot send to {name}")
+
+    def send_by(self, sender: Sender) -> None:
+        """Take the way to the server."""
+        self._sender = sender
 
     @property
     def waiting(self) -> int:

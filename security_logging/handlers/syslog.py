@@ -19,9 +19,12 @@ from security_logging.formatters import record_attributes
 from security_logging.formatters.record_text import time_of, visible
 from security_logging.formatters.security import SecurityLineFormatter, event_of
 from security_logging.handlers.datagrams import Datagrams
-from security_logging.handlers.senders import Sender, SenderHandler
-from security_logging.internal.queue.stream_queue import SEND_TIMEOUT, StreamQueue
+from security_logging.handlers.senders import QueuedSender, Sender, SenderHandler
+from security_logging.handlers.streams import SEND_TIMEOUT, DatagramTransport, StreamTransport
 from security_logging.internal.writable import EXIT_WAIT_SECONDS
+from security_logging.internal.queue import own_traffic
+from security_logging.internal.queue.message import Message, Transport
+from security_logging.internal.queue.worker import Options
 
 FOREIGN_IDENT = "django"  # APP-NAME of records that are no security events
 DOCUMENTATION_NUMBER = 32473  # private enterprise number for examples (RFC 5612)
@@ -63,6 +66,8 @@ def parse_address(url: str) -> SyslogAddress:
     form = options.pop("form", "rfc3164" if scheme == "unix" else "rfc5424")
     if scheme not in ("unix", *DEFAULT_PORTS) or not (parts.path if scheme == "unix" else parts.hostname) or options:
         raise ValueError(f"not a syslog address: {url!r}; write e.g. 'udp://192.0.2.1:514', 'tcp://...' or '/dev/log'.")
+    if parts.hostname and not _can_be_looked_up(parts.hostname):
+        raise ValueError(f"not a syslog address: {url!r}; {parts.hostname!r} cannot be the name of a host.")
     if facility not in FACILITIES or not enterprise.isdecimal() or form not in ("rfc5424", "rfc3164"):
         known = ", ".join(FACILITIES)
         raise ValueError(f"{url!r}: facility is one of {known}; enterprise a number; form rfc5424 or rfc3164.")
@@ -124,8 +129,9 @@ class SyslogHandler(SenderHandler):
         """Open nothing yet; raises ValueError for an address that is none."""
         where = parse_address(address)
         self._is_counted = where.scheme in ("tcp", "tls")
-        super().__init__(address, self._sender_to(where))
+        super().__init__(address)
         self.setFormatter(SyslogFormatter(where))
+        self.send_by(self._sender_to(where))
 
     def encode(self, record: logging.LogRecord) -> bytes:
         """Return the message, framed as the transport wants it."""
@@ -142,19 +148,20 @@ class SyslogHandler(SenderHandler):
             return Datagrams(where.path)
         if where.scheme == "udp" and _is_address(where.host):
             return Datagrams((where.host, where.port))
-        return StreamQueue(partial(_connect, where), self._give_back)
+        self.addFilter(own_traffic.is_foreign)
+        return QueuedSender(lambda: Options("syslog", partial(_transport, where), give_back=self._give_back))
 
-    def _give_back(self, messages: list[bytes]) -> None:
-        lines = [message.decode("ascii") for message in messages]
-        self.fall_back(lines, OSError("the process ends"), EXIT_WAIT_SECONDS)
+    def _give_back(self, messages: list[Message]) -> None:
+        self.fall_back([message.text for message in messages], OSError("the process ends"), EXIT_WAIT_SECONDS)
+
+
+def _transport(where: SyslogAddress) -> Transport:
+    if where.scheme == "udp":
+        return DatagramTransport(where.host, where.port)
+    return StreamTransport(partial(_connect, where))
 
 
 def _connect(where: SyslogAddress) -> socket.socket:
-    if where.scheme == "udp":
-        found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_DGRAM)[0]
-        datagrams = socket.socket(found[0], socket.SOCK_DGRAM)
-        datagrams.connect(found[4])
-        return datagrams
     connection = socket.create_connection((where.host, where.port), SEND_TIMEOUT)
     if where.scheme == "tls":  # RFC 5425
         return ssl.create_default_context().wrap_socket(connection, server_hostname=where.host)
@@ -178,6 +185,14 @@ def _parameter(value: object) -> str:
 def _old_time(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created).astimezone()  # RFC 3164 knows no zone: the host's is meant
     return f"{_MONTHS[moment.month - 1]} {moment.day:2} {moment:%H:%M:%S}"
+
+
+def _can_be_looked_up(host: str) -> bool:
+    try:
+        host.encode("idna")
+    except UnicodeError:  # an empty or overlong label; the resolver would raise the same
+        return False
+    return True
 
 
 def _is_address(host: str) -> bool:

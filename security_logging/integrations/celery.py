@@ -12,6 +12,7 @@ from celery import current_task, signals  # type: ignore[import-untyped]  # it h
 from django.apps import apps
 
 from security_logging import log_filters
+from security_logging.internal.queue import heartbeat
 from security_logging.watchers import startup
 
 __all__ = ["connect"]
@@ -27,11 +28,12 @@ def connect() -> None:
 
     Celery then leaves all loggers as they are. Each record that passes a `ContextFilter` gets memory_mb, available_mb
     and swap_mb, and inside of a task task and task_id. A worker, each of its child processes and the beat log
-    `logging_started`.
+    `logging_started`; heartbeats begin in the child processes, which do the work.
     """
     signals.setup_logging.connect(_set_up, weak=False, dispatch_uid=_UID)
     for signal in (signals.worker_ready, signals.worker_process_init):
         signal.connect(_on_worker, weak=False, dispatch_uid=_UID)
+    signals.worker_process_init.connect(_on_process, weak=False, dispatch_uid=f"{_UID}.process")
     signals.beat_init.connect(_on_beat, weak=False, dispatch_uid=_UID)
 
 
@@ -63,6 +65,10 @@ def read_memory(proc: Path = Path("/proc")) -> dict[str, int]:
 
 def _on_worker(**kwargs: object) -> None:
     startup.log_started(WORKER)
+
+
+def _on_process(**kwargs: object) -> None:
+    heartbeat.begin()
 
 
 def _on_beat(**kwargs: object) -> None:

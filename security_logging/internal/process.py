@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 from typing import Protocol
@@ -59,6 +59,9 @@ def watch(queue: Finishing) -> None:
         library = sys.modules.get(name)
         if library is not None:
             library.Finalize(None, finish_all, exitpriority=10)
+    celery = sys.modules.get("celery.signals")
+    if celery is not None:  # a child that a worker replaces after some tasks leaves by os._exit()
+        celery.worker_process_shutdown.connect(_at_celery_shutdown, weak=False, dispatch_uid=__name__)
 
 
 @atexit.register
@@ -69,6 +72,10 @@ def finish_all() -> None:
     for queue in list(_watched):
         if queue.pid == os.getpid():
             guarded("exit")(queue.finish)(deadline)
+
+
+def _at_celery_shutdown(**kwargs: object) -> None:
+    finish_all()
 
 
 def finish_at_sigterm() -> None:
@@ -98,10 +105,11 @@ def _prepare_for_sigterm(work: Callable[[], None]) -> None:
     if work not in _at_sigterm:
         _at_sigterm.append(work)
     before = signal.getsignal(signal.SIGTERM)
-    if before is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _finish_and_die)
-    elif callable(before) and getattr(before, "__module__", "") == _KILLING_LIBRARY:
-        signal.signal(signal.SIGTERM, partial(_pass_on, before))
+    with suppress(ValueError):  # a sub-interpreter, as mod_wsgi has them, may set no signal in its main thread either
+        if before is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _finish_and_die)
+        elif callable(before) and getattr(before, "__module__", "") == _KILLING_LIBRARY:
+            signal.signal(signal.SIGTERM, partial(_pass_on, before))
 
 
 def _finish_and_die(number: int, frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ import threading
 from types import FrameType
 from typing import Any
 
+from security_logging.internal.queue import heartbeat
 from security_logging.logging_config.build import build_logging, build_logging_from_environment
 from security_logging.logging_config.profiles import PROFILES, STREAM_HANDLER, handler_name
 
@@ -27,6 +28,15 @@ def gunicorn_logging(*profiles: str, **options: Any) -> dict[str, Any]:
     Django is set up.
     """
     return _config(_GUNICORN, profiles, options)
+
+
+def post_worker_init(worker: object) -> None:
+    """
+    Begin the heartbeats of a worker of gunicorn when it starts, not only at its first request.
+
+    It is gunicorn's hook of that name: importing it in gunicorn.conf.py is all.
+    """
+    heartbeat.begin()
 
 
 def uvicorn_logging(*profiles: str, **options: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from security_logging.events.types import LOGGING_STARTED
 from security_logging.handlers.sinks import sinks
 from security_logging.internal import locks
 from security_logging.internal.errors import guarded
+from security_logging.internal.queue import heartbeat
 from security_logging.logger import log_event
 from security_logging.watchers import prior_failures
 
@@ -52,6 +53,7 @@ def _on_request_started(sender: object, **kwargs: object) -> None:
     """Log the start at the first request, and cost the others nothing."""
     is_server = isinstance(sender, type) and issubclass(sender, (WSGIHandler, ASGIHandler))
     if is_server and request_started.disconnect(dispatch_uid=_UID):  # true for one thread alone
+        heartbeat.begin()
         log_started(SERVER)
         prior_failures.sharing.start()
 

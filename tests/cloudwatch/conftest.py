@@ -14,8 +14,9 @@ from django.test import override_settings
 
 from cloudwatch.fault_endpoint import FaultEndpoint, fault_endpoint, make_certificate
 from cloudwatch.moto_server import moto_server, reset
-from security_logging.cloudwatch import CloudWatchHandler, sender
+from security_logging.cloudwatch import CloudWatchHandler
 from security_logging.cloudwatch.credentials import connect
+from security_logging.internal.queue import pauses
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ def _no_last_word() -> Iterator[None]:
     yield
     deadline = time.monotonic() + 2  # one that a test has made immortal
     for thread in set(threading.enumerate()) - before:
-        if thread.name == "security-logging-cloudwatch":
+        if thread.name == "security-logging-queue":
             thread.join(max(0, deadline - time.monotonic()))
 
 
@@ -80,9 +81,8 @@ def site(endpoint: FaultEndpoint, settings_for: Callable[[str], override_setting
 
 @pytest.fixture
 def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a sender try again at once."""
-    defaults = sender.Sender.__init__.__kwdefaults__ or {}
-    monkeypatch.setitem(defaults, "pause", 0.05)
+    """Let a queue try again at once."""
+    monkeypatch.setattr(pauses, "LONGEST", 0.05)
 
 
 @pytest.fixture

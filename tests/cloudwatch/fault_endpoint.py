@@ -41,6 +41,7 @@ class FaultEndpoint:
         self.events: Counter[str] = Counter()
         self.messages: list[dict[str, Any]] = []  # as they came, with their stream; not kept when `keep` is off
         self.keep = True
+        self.keys = ""  # the access key that is valid, any other has expired; "": each is valid
         self.calls: Counter[str] = Counter()
         self.streams: set[tuple[str, str]] = set()
         self.batches: list[int] = []
@@ -101,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             endpoint.calls[action] += 1
         if only not in ("", action):
             fault = "ok"
+        if endpoint.keys and f"Credential={endpoint.keys}/" not in self.headers["Authorization"]:
+            fault = "expired"
         if fault == "hang":
             endpoint.released.wait(120)
             fault = "reset"

@@ -1,7 +1,7 @@
 """
-Put handler, shipper and raw watchtower through every fault and write the table in docs/cloudwatch.md.
+Put handler, shipper and raw watchtower through every fault and write the tables in docs/.
 
-    make test-cloudwatch-faults                       100,000 events for each fault; takes five minutes
+    make test-cloudwatch-faults                       100,000 events for each fault; takes seven minutes
     python -m cloudwatch.measure_faults 2000          quicker, and printed only
     python -m cloudwatch.measure_faults 2000 hang ok  these faults only
 """
@@ -21,9 +21,10 @@ from cloudwatch.fault_endpoint import fault_endpoint, refusing_url
 from cloudwatch.faults import FAULTS, faulty_site
 from cloudwatch.shipping import Shipping
 from cloudwatch.site_process import SiteProcess, kept_ids, site_environment, wait_until
+from log_server import LogServer
 
-PAGE = Path(__file__).parents[2] / "docs" / "cloudwatch.md"
-BEGIN, END = "<!-- measured: faults -->\n", "<!-- end -->"
+DOCS = Path(__file__).parents[2] / "docs"
+END = "<!-- end -->"
 COUNT = 100_000
 START_PATIENCE = 20  # seconds; raw watchtower takes 182 in a black hole
 EXIT_PATIENCE = 100  # seconds; raw watchtower takes 60
@@ -165,19 +166,55 @@ def rows(faults: Sequence[str], count: int) -> list[str]:
         ]
 
 
+def soon() -> str:
+    """Return the table of how soon an event is out of the process that logs it."""
+    found = ["| destination | median | 99 of 100 | longest of 300 |", "|---|---|---|---|"]
+    for fault, name in (("ok", "CloudWatch"), ("500", "CloudWatch, which fails"), ("hang", "CloudWatch, which hangs")):
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            faulty_site(fault, Path(directory), TEST_INTERVAL="1", TEST_PAUSE="30") as (site, _),
+        ):
+            site.ask("log 10")
+            site.ask("flush")
+            found.append(_soon_row(name, site.ask("soon 300")))
+    server = LogServer()
+    options = {"TEST_HANDLER": "syslog", "TEST_SYSLOG": str(server.port)}
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        SiteProcess(Path(directory), "http://127.0.0.1:9", **options) as site,
+    ):
+        site.ask("log 10")
+        site.ask("flush")
+        found.append(_soon_row("syslog over TCP", site.ask("soon 300")))
+    server.stop()
+    return "\n".join(found)
+
+
+def _soon_row(name: str, times: dict[str, float]) -> str:
+    milliseconds = " | ".join(f"{times[number] * 1000:,.0f} ms" for number in ("p50", "p99", "max"))
+    return f"| {name} | {milliseconds} |"
+
+
+def write(page: str, mark: str, text: str) -> None:
+    """Write the text between the marks of a page."""
+    before = (DOCS / page).read_text()
+    begin = f"<!-- measured: {mark} -->\n"
+    start = before.index(begin) + len(begin)
+    (DOCS / page).write_text(f"{before[:start]}{text}\n{before[before.index(END, start) :]}")
+
+
 def main(count: int = COUNT, *faults: str) -> None:
     """Measure, print, and write the table when everything was measured."""
     begun, (load, *_) = time.monotonic(), os.getloadavg()
     table = "\n".join([f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}", *rows(faults or FAULTS, count)])
     print(f"{table}\n{time.monotonic() - begun:.0f} seconds")
     if count == COUNT and not faults:
-        text = PAGE.read_text()
-        start, end = text.index(BEGIN) + len(BEGIN), text.index(END, text.index(BEGIN))
+        write("logging.md", "soon", f"\n{soon()}\n")
         note = (
             f"{count:,} events for each fault, {count // 5:,} for watchtower, as fast as one thread can log; "
             f"{os.cpu_count()} cores, load {load:.1f} before."
         )
-        PAGE.write_text(f"{text[:start]}{note}\n\n{table}\n{text[end:]}")
+        write("cloudwatch.md", "faults", f"{note}\n\n{table}")
 
 
 def _milliseconds(times: dict[str, float]) -> str:

@@ -19,9 +19,9 @@ def main() -> None:
     import django
 
     django.setup()
-    from security_logging.cloudwatch.sender import Sender
+    from security_logging.internal.queue import pauses
 
-    (Sender.__init__.__kwdefaults__ or {})["pause"] = float(os.environ.get("TEST_PAUSE", "0.3"))
+    pauses.LONGEST = float(os.environ.get("TEST_PAUSE", "0.3"))
     answer({"started": time.perf_counter() - STARTED, "boto3": "boto3" in sys.modules})
     for line in sys.stdin:
         name, *arguments = line.split()
@@ -89,6 +89,86 @@ def fork(children: int, count: int) -> dict[str, list[int]]:
     return {"codes": [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in found]}
 
 
+def vanish(children: int, count: int, milliseconds: int, flush: int = 0) -> dict[str, list[int]]:
+    """Fork children that log, go on for that long, and end without any of the steps of an exit; return their codes."""
+    found = []
+    for _ in range(children):
+        found.append(os.fork())
+        if found[-1] == 0:
+            log(count)
+            time.sleep(milliseconds / 1000)
+            if flush:
+                from security_logging.handlers import flush_queues
+
+                flush_queues()
+            os._exit(0)
+    return {"codes": [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in found]}
+
+
+def soon(count: int) -> dict[str, float]:
+    """Log events, one after the other, and return the seconds until each was on disk or with the log server."""
+    spools, times = Path(os.environ["TEST_DIRECTORY"]), []
+    for number in range(count):
+        time.sleep(0.01 + number % 17 / 100)  # at any moment of the thread's turn
+        begun, found = time.perf_counter(), one()
+        while hasattr(handler(), "waiting") and handler().waiting:
+            time.sleep(0.0005)
+        while not hasattr(handler(), "waiting") and not _is_on_disk(spools, found):
+            time.sleep(0.0005)
+        times.append(time.perf_counter() - begun)
+    times.sort()
+    return {"p50": times[count // 2], "p99": times[count * 99 // 100], "max": times[-1]}
+
+
+def _is_on_disk(spools: Path, event_id: str) -> bool:
+    for path in spools.glob("spool-*.jsonl"):
+        try:
+            if event_id in path.read_text():
+                return True
+        except FileNotFoundError:  # delivered
+            continue
+    return False
+
+
+def starve(seconds: int) -> dict[str, float]:
+    """Log the first event while no file and no socket can be opened; that ends after some seconds."""
+    import resource
+    import threading
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.environ["TEST_IDS"]).open("a") as file:  # while that is possible
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+        threading.Timer(seconds, resource.setrlimit, (resource.RLIMIT_NOFILE, (soft, hard))).start()
+        file.write(f"{one()}\n")
+    return {}
+
+
+def threadless(seconds: int) -> dict[str, float]:
+    """Log the first event while the system starts no thread; that ends after some seconds."""
+    import threading
+
+    start, begun = threading.Thread.start, time.monotonic()
+
+    def refuse(thread: threading.Thread) -> None:
+        if time.monotonic() - begun < seconds:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    threading.Thread.start = refuse  # type: ignore[assignment, method-assign]
+    with Path(os.environ["TEST_IDS"]).open("a") as file:
+        file.write(f"{one()}\n")
+    return {}
+
+
+def one() -> str:
+    """Log one event and return its id."""
+    from security_logging.events.types import LOGIN_FAILED
+    from security_logging.logger import log_event
+
+    event = log_event(LOGIN_FAILED, ip="203.0.113.7", reason="bad_credentials", user="first")
+    return event.id if event else "lost"
+
+
 def pool(processes: int, count: int) -> dict[str, int]:
     """Have processes of multiprocessing, which end without atexit, log events."""
     import multiprocessing
@@ -120,7 +200,8 @@ def answer(document: object) -> None:
 
 
 COMMANDS: dict[str, Any] = {
-    command.__name__: command for command in (log, counts, flush, configure, badly, fork, pool, memory)
+    command.__name__: command
+    for command in (log, counts, flush, configure, badly, fork, vanish, soon, starve, threadless, pool, memory)
 }
 
 if __name__ == "__main__":

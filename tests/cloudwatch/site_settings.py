@@ -31,6 +31,10 @@ HANDLERS: dict[str, dict[str, Any]] = {
         "filename": SECURITY_LOGGING_CLOUDWATCH_FILE,
         "formatter": "ecs",
     },
+    "syslog": {
+        "class": "security_logging.handlers.SyslogHandler",
+        "address": f"tcp://127.0.0.1:{os.environ.get('TEST_SYSLOG', '514')}",
+    },
     "none": {"class": "logging.NullHandler"},
 }
 HANDLER = os.environ.get("TEST_HANDLER", "guarded")

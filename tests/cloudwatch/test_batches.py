@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from security_logging.cloudwatch import batches
-from security_logging.cloudwatch.batches import LogEvent
+from security_logging.cloudwatch.sending import batches
+from security_logging.cloudwatch.sending.batches import LogEvent
 
 HOUR = 3600 * 1000
 

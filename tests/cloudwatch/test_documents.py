@@ -7,9 +7,10 @@ import time
 import pytest
 
 from security_logging.cloudwatch.shipping.documents import log_events, timestamp_of
+from security_logging.events.ecs import render_json
 from security_logging.events.event import make_event
 from security_logging.events.line import render_message
-from security_logging.events.types import LOGIN_FAILED
+from security_logging.events.types import HEARTBEAT, LOGIN_FAILED
 from security_logging.formatters.security import ECSFormatter
 
 
@@ -58,3 +59,11 @@ def test_rubbish_alone() -> None:
     """A line without a time, with none before it, gets the present."""
     function, event = next(log_events(b"\xff rubbish\n"))
     assert (function, abs(event["timestamp"] / 1000 - time.time()) < 5) == ("security", True)
+
+
+def test_heartbeat() -> None:
+    """A heartbeat of a queue is nothing to ship; an event that a client makes look like one is."""
+    beat = make_event(HEARTBEAT, sink="syslog", sent=1)
+    forged = line(user='Z","event":{"action":"heartbeat",', path='/{"event":{"action":"heartbeat"}}')
+    shipped = [event["message"] for _, event in log_events(f"{render_json(beat)}\n{forged}\n".encode())]
+    assert shipped == [forged]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -104,6 +105,36 @@ def test_server_under_a_black_hole(name: str, tmp_path: Path, endpoint: FaultEnd
             slowest = max(slowest, time.monotonic() - begun)
         seconds = stop(process)
     assert (ids - set(kept_ids(tmp_path)), seconds < STOP_SECONDS, slowest < 15) == (set(), True, True)
+
+
+@pytest.mark.parametrize("hook", [True, False])
+def test_heartbeats_of_gunicorn(hook: bool, tmp_path: Path, endpoint: FaultEndpoint) -> None:
+    """With one line in gunicorn.conf.py each worker sends heartbeats from its start on; without it, not before."""
+    configuration = tmp_path / "gunicorn.conf.py"
+    line = "from security_logging.logging_config import post_worker_init\n"
+    configuration.write_text(line if hook else "")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [*GUNICORN, "--preload", f"--config={configuration}"]
+    command = [sys.executable, "-m", *(part.format(port=port) for part in command)]
+    with (tmp_path / "stderr.txt").open("wb") as errors:
+        environment = site_environment(tmp_path, endpoint.url, TEST_INTERVAL="0.1")
+        process = subprocess.Popen(command, env=environment, stdout=errors, stderr=errors)
+    try:
+        came = wait_until(lambda: len(heartbeats(endpoint)) == 2, 20 if hook else 3)
+        assert (came, process.pid in heartbeats(endpoint)) == (hook, False), (tmp_path / "stderr.txt").read_text()
+        if not hook:
+            assert wait_until(lambda: _answers(f"http://127.0.0.1:{port}/attempt"), 20)
+            assert wait_until(lambda: heartbeats(endpoint))
+    finally:
+        stop(process)
+
+
+def heartbeats(endpoint: FaultEndpoint) -> set[int]:
+    """Return the ids of the processes whose heartbeats came."""
+    documents = [json.loads(item["message"]) for item in list(endpoint.messages)]
+    return {found["process"]["pid"] for found in documents if found["event"]["action"] == "heartbeat"}
 
 
 def test_celery(tmp_path: Path, endpoint: FaultEndpoint) -> None:

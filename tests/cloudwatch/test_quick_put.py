@@ -9,8 +9,8 @@ import pytest
 
 from cloudwatch.fault_endpoint import FaultEndpoint
 from security_logging.cloudwatch import quick_put
-from security_logging.cloudwatch.batches import LogEvent
 from security_logging.cloudwatch.credentials import connect
+from security_logging.cloudwatch.sending.batches import LogEvent
 
 TARGET = {"logGroupName": "/shop/test/security", "logStreamName": "web1/security"}
 EVENTS = [LogEvent(timestamp=1, message="one"), LogEvent(timestamp=2, message='"\\\n\u20ac\ud800')]

@@ -15,14 +15,15 @@ from django.test import override_settings
 
 from cloudwatch.fault_endpoint import FaultEndpoint
 from security_logging.cloudwatch.credentials import connect
-from security_logging.cloudwatch.sender import Sender
+from security_logging.cloudwatch.sending.delivery import Delivery
 from security_logging.cloudwatch.shipping import shipper as shipping
 from security_logging.cloudwatch.shipping.progress_bar import ProgressBar
 from security_logging.cloudwatch.shipping.shipper import Progress, Shipper
 from security_logging.cloudwatch.shipping.shipper_state import ShipperState
 from security_logging.events.ecs import render_json
 from security_logging.events.event import make_event
-from security_logging.events.types import LOGIN_FAILED
+from security_logging.events.types import HEARTBEAT, LOGIN_FAILED
+from security_logging.testing import capture_events
 
 pytestmark = pytest.mark.usefixtures("site")
 
@@ -50,7 +51,7 @@ def stop_after(count: int) -> Callable[[float], bool]:
 def make(path: Path, directory: Path, **options: Any) -> Shipper:
     """Return a shipper that waits for nothing."""
     options.setdefault("wait", stop_after(3))
-    return Shipper(path, directory, Sender(connect, pause=0), **options)
+    return Shipper(path, directory, Delivery(connect), **options)
 
 
 def test_once(path: Path, directory: Path, endpoint: FaultEndpoint) -> None:
@@ -204,7 +205,7 @@ def test_signal(path: Path, endpoint: FaultEndpoint, monkeypatch: pytest.MonkeyP
         os.kill(os.getpid(), signal.SIGTERM)
 
     write(path, 3)
-    monkeypatch.setattr(Sender, "_put", put)
+    monkeypatch.setattr(Delivery, "_put", put)
     before = signal.getsignal(signal.SIGTERM)
     call_command("security_cloudwatch", "ship", "--follow", f"--file={path}")
     assert signal.getsignal(signal.SIGTERM) is before
@@ -217,7 +218,7 @@ def test_signal_before_the_end(path: Path, endpoint: FaultEndpoint, monkeypatch:
         os.kill(os.getpid(), signal.SIGTERM)
 
     write(path, 3)
-    monkeypatch.setattr(Sender, "_put", put)
+    monkeypatch.setattr(Delivery, "_put", put)
     with pytest.raises(CommandError, match="stopped before"):
         call_command("security_cloudwatch", "ship", f"--file={path}")
 
@@ -252,3 +253,24 @@ def test_progress_in_a_service() -> None:
     output = io.StringIO()
     ProgressBar(output)(Progress(1, 100))
     assert output.getvalue() == ""
+
+
+def test_heartbeats_in_the_log(path: Path, directory: Path, endpoint: FaultEndpoint) -> None:
+    """A log of nothing but heartbeats is nothing to ship, and no reason for one more of them."""
+    with path.open("a") as file:
+        file.write(f"{render_json(make_event(HEARTBEAT, sink='file'))}\n" * 3)
+    shipper = make(path, directory)
+    with capture_events() as logged:
+        done = shipper.run(follow=False)
+    assert (done, shipper.counts.accepted, logged) == (True, 0, [])
+    assert ShipperState(directory, path).read()["position"]["offset"] == path.stat().st_size
+
+
+def test_heartbeat_in_the_local_log(path: Path, directory: Path) -> None:
+    """A shipper that has sent something says so in the local log."""
+    write(path, 2)
+    with capture_events() as logged:
+        make(path, directory).run(follow=False)
+    assert [(event.type.name, event.fields["sink"], event.fields["sent"]) for event in logged] == [
+        ("heartbeat", "cloudwatch_shipper", 2)
+    ]

@@ -14,6 +14,7 @@ from log_records import record
 from security_logging import log_filters
 from security_logging.events.event import SecurityEvent
 from security_logging.integrations import celery
+from security_logging.internal.queue import heartbeat
 from security_logging.log_filters import ContextFilter
 
 MEMORY = {"memory_mb": 52, "available_mb": 812, "swap_mb": 0}
@@ -42,6 +43,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
         yield made
     for signal in (*STARTS, signals.setup_logging):
         signal.disconnect(dispatch_uid=celery._UID)
+    signals.worker_process_init.disconnect(dispatch_uid=f"{celery._UID}.process")
+    heartbeat._state["pid"] = 0
     celery._memory.cache_clear()
 
 
@@ -135,3 +138,10 @@ def test_memory_of_other_systems(tmp_path: Path, statm: str, meminfo: str) -> No
 def test_memory_without_proc(tmp_path: Path) -> None:
     """Where there is no /proc, nothing is told."""
     assert celery.read_memory(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("signal", "begins"), [(signals.worker_process_init, True), (signals.worker_ready, False)])
+def test_heartbeats(app: Celery, signal: signals.Signal, begins: bool) -> None:
+    """Heartbeats begin in a worker's child process, not in the worker itself, which forks the children."""
+    signal.send(sender=app)
+    assert heartbeat.have_begun() == begins

@@ -66,6 +66,15 @@ def test_exit_with_an_error(queue: Queue, broken: None) -> None:
     assert (queue.told, other.told) == (["finish"], ["finish"])
 
 
+def test_shutdown_of_a_celery_child(queue: Queue) -> None:
+    """A child of a Celery worker says that it ends, and leaves by os._exit(): its queues are finished then."""
+    from celery import signals  # type: ignore[import-untyped]  # it has none
+
+    lifecycle.watch(queue)
+    signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
+    assert queue.told == ["finish"]
+
+
 def test_queue_of_another_process(queue: Queue) -> None:
     """A queue that came here by a fork is not this process' to finish."""
     queue.pid += 1
@@ -207,6 +216,18 @@ def test_sigterm_of_others(sigterm: list[int]) -> None:
     signal.signal(signal.SIGTERM, theirs)
     lifecycle.finish_at_sigterm()
     assert signal.getsignal(signal.SIGTERM) is theirs
+
+
+def test_sigterm_of_a_sub_interpreter(sigterm: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no signal can be handled although it is the main thread, nothing changes and nothing fails."""
+
+    def refuse(*_: object) -> None:
+        raise ValueError("signal only works in main thread of the main interpreter")
+
+    monkeypatch.setattr(signal, "signal", refuse)
+    lifecycle.finish_at_sigterm()
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_sigterm_of_a_thread(sigterm: list[int]) -> None:

@@ -8,22 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from security_logging.checks.problem import Problem, unknown, warning
-from security_logging.cloudwatch import directory, names, refused, spool
-from security_logging.cloudwatch.pipeline import PIPELINE_STREAM
-from security_logging.cloudwatch.sender import describe
+from security_logging.cloudwatch import directory, names
+from security_logging.cloudwatch.sending.delivery import describe
+from security_logging.cloudwatch.sending.handler import PIPELINE_STREAM
 from security_logging.cloudwatch.shipping.log_file import LogFile
 from security_logging.cloudwatch.shipping.shipper_state import ShipperState
 from security_logging.conf import conf
+from security_logging.internal.queue import refused, spool
 
 LATE = 600  # seconds, as in the alarm
+_PASSING = 60  # seconds that an event may be on disk without a reason to look: each is, until it is delivered
 
 
 def local_status(path: Path) -> dict[str, Any]:
-    """Return what is on this host: bytes in spools, refused events, bytes of the log that are not shipped."""
+    """
+    Return what waits on this host: bytes in spools, refused events, bytes of the log that are not shipped.
+
+    `spool_bytes` is 0 while nothing waits for more than a minute.
+    """
     where = directory.location()
     found: dict[str, Any] = {"directory": str(where), "log": str(path), "spool_bytes": 0, "refused": 0}
     if where.is_dir():
-        found |= {"spool_bytes": spool.used_bytes(where), "refused": refused.count(where)}
+        is_late = spool.waiting_seconds(where) > _PASSING
+        found |= {"spool_bytes": spool.used_bytes(where) if is_late else 0, "refused": refused.count(where)}
     state = ShipperState(where, path)
     if state.path.exists():
         file = LogFile(path, state.load())

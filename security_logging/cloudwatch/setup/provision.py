@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from security_logging.cloudwatch.sender import code_of
+from security_logging.cloudwatch.sending.delivery import code_of
 from security_logging.cloudwatch.setup.dashboard import dashboard
 from security_logging.cloudwatch.setup.metrics import UNITS, Alarm, Metric, alarms, metrics
 from security_logging.cloudwatch.setup.parts import Setup

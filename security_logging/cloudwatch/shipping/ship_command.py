@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from security_logging.cloudwatch.credentials import connect
 from security_logging.cloudwatch.directory import directory
-from security_logging.cloudwatch.sender import Sender
+from security_logging.cloudwatch.sending.delivery import Delivery
 from security_logging.cloudwatch.shipping.progress_bar import ProgressBar
 from security_logging.cloudwatch.shipping.shipper import Shipper
 
@@ -37,8 +37,8 @@ def ship(path: Path, *, follow: bool, terminal: TextIO) -> bool:
     for name in _NOISY:  # at DEBUG they would write into the file that is shipped
         logging.getLogger(name).setLevel(logging.WARNING)
     stop = threading.Event()
-    sender = Sender(partial(connect, read_timeout=_READ_TIMEOUT), pause=0)
-    shipper = Shipper(path, directory(), sender, wait=stop.wait, say=ProgressBar(terminal))
+    delivery = Delivery(partial(connect, read_timeout=_READ_TIMEOUT))
+    shipper = Shipper(path, directory(), delivery, wait=stop.wait, say=ProgressBar(terminal))
     with _stopped_by_signals():
         try:
             return shipper.run(follow=follow)

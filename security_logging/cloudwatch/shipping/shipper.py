@@ -6,19 +6,23 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-from security_logging.cloudwatch import names, refused
-from security_logging.cloudwatch.batches import LogEvent
-from security_logging.cloudwatch.counts import Counts
-from security_logging.cloudwatch.pipeline import PIPELINE_STREAM
-from security_logging.cloudwatch.sender import Sender
-from security_logging.cloudwatch.sending import own_traffic
-from security_logging.cloudwatch.sending.reporter import Reporter
+from security_logging.cloudwatch import names
+from security_logging.cloudwatch.sending.batches import LogEvent
+from security_logging.cloudwatch.sending.delivery import Delivery
+from security_logging.cloudwatch.sending.handler import PIPELINE_STREAM
 from security_logging.cloudwatch.shipping.documents import log_events
 from security_logging.cloudwatch.shipping.log_file import LogFile
 from security_logging.cloudwatch.shipping.shipper_state import ShipperState
+from security_logging.conf import conf
+from security_logging.events import ecs
+from security_logging.internal.queue import own_traffic, refused
+from security_logging.internal.queue.counts import Counts
+from security_logging.internal.queue.message import Message
+from security_logging.internal.queue.reporter import Reporter
 
 POLL = 0.5  # seconds between two reads
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0  # seconds
@@ -37,23 +41,23 @@ class Shipper:
     Send the lines of a log file to CloudWatch, and save the position after each success.
 
     `wait` takes seconds and returns whether to stop; `say` takes the progress after each chunk. Events that CloudWatch
-    refuses for good go to the dead-letter file. It needs memory for one chunk only.
+    refuses for good go to the dead-letter file; heartbeats are passed over. It needs memory for one chunk only.
     """
 
     def __init__(
         self,
         path: Path,
         directory: Path,
-        sender: Sender,
+        delivery: Delivery,
         *,
         wait: Callable[[float], bool],
         say: Callable[[Progress], None] = lambda _progress: None,
     ) -> None:
-        """Keep everything for `run`; `sender` should not pause by itself."""
+        """Keep everything for `run`."""
         self.counts = Counts()
         self._path = path
         self._directory = directory
-        self._sender = sender
+        self._delivery = delivery
         self._wait = wait
         self._say = say
         self._group = names.log_group()
@@ -95,7 +99,7 @@ class Shipper:
             if lines:
                 self._note(file)
                 self._say(Progress(self.counts.sent, file.backlog))
-            self._tell()
+            self._report()
             if lines:
                 continue
             self._oldest = None
@@ -117,8 +121,7 @@ class Shipper:
         delays, failing_since, is_logged = _delays(), time.monotonic(), False
         while todo := self._attempt(todo):
             if time.monotonic() - failing_since > _SAID_LATE_AFTER and not is_logged:
-                self._reporter.say_late(self._sender.error)
-                own_traffic.mark(True)
+                self._reporter.warn_late(self._delivery.error)
                 is_logged = True
             if self._wait(next(delays)):
                 return False
@@ -128,22 +131,26 @@ class Shipper:
         left = {}
         for function, events in todo.items():
             stream = self._stream(function)
-            receipt = self._sender.send(self._group, stream, events)
+            receipt = self._delivery.send(self._group, stream, events)
             if receipt.refused:
-                refused.keep(self._directory, self._group, stream, receipt.refused)
+                refused.keep(self._directory, map(self._refused, repeat(stream), receipt.refused))
             self.counts.sent += len(receipt.sent)
             self.counts.rejected += len(receipt.refused)
             if receipt.unsent:
                 left[function] = receipt.unsent
         return left
 
-    def _tell(self) -> None:
-        self._reporter.beat(self._send_heartbeat, self.lag)
-        self._reporter.warn(self._sender.error)
-        own_traffic.mark(True)
+    def _refused(self, stream: str, found: tuple[LogEvent, str]) -> tuple[Message, str]:
+        event, reason = found
+        return Message(f"{self._group}:{stream}", event["timestamp"], event["message"]), reason
 
-    def _send_heartbeat(self, event: LogEvent) -> None:
-        self._sender.send(self._group, self._stream(PIPELINE_STREAM), [event])
+    def _report(self) -> None:
+        heartbeat = self._reporter.heartbeat(conf.CLOUDWATCH_HEARTBEAT, self.lag)
+        if heartbeat is not None:
+            event = LogEvent(timestamp=round(heartbeat.time.timestamp() * 1000), message=ecs.render_json(heartbeat))
+            self._delivery.send(self._group, self._stream(PIPELINE_STREAM), [event])
+        self._reporter.log_heartbeat(self.lag, waiting=0)
+        self._reporter.warn(self._delivery.error)
 
     def _stream(self, function: str) -> str:
         if function not in self._streams:

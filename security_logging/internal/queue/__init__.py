@@ -1,1 +1,1 @@
-"""The queue that everything stands on which talks to a network."""
+"""The one queue between a logging handler and a network: every destination stands on it, with its own transport."""

@@ -19,7 +19,7 @@ from security_logging.cloudwatch.reading import console
 from security_logging.cloudwatch.reading.insights import QueryFailed, run_query, table
 from security_logging.cloudwatch.reading.status import local_status, problems, remote_status
 from security_logging.cloudwatch.reading.tail import follow, show
-from security_logging.cloudwatch.sender import describe
+from security_logging.cloudwatch.sending.delivery import describe
 from security_logging.cloudwatch.setup import queries
 from security_logging.cloudwatch.setup.parts import RETENTION_DAYS, setup_from_settings
 from security_logging.cloudwatch.setup.policy import ROLES, policy

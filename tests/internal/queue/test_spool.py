@@ -3,32 +3,48 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
-from django.test import override_settings
 
-from security_logging.cloudwatch import directory as directories
-from security_logging.cloudwatch import refused, spool
-from security_logging.cloudwatch.batches import LogEvent
-from security_logging.cloudwatch.spool import SpoolFile, Waiting
+from security_logging.internal.queue import refused, spool
+from security_logging.internal.queue.message import Message
+from security_logging.internal.queue.spool import SpoolFile
 
 
-def waiting(message: str, stream: str = "web1/security") -> Waiting:
-    """Return an event that waits."""
-    return Waiting("/shop/test/security", stream, LogEvent(timestamp=1, message=message))
+def waiting(text: str, target: str = "web1/security") -> Message:
+    """Return a message that waits."""
+    return Message(target, 1, text)
 
 
-def messages(file: SpoolFile) -> list[list[str]]:
-    """Return the messages of the file's runs."""
-    return [[event["message"] for event in run.events] for run in file.runs()]
+def texts(file: SpoolFile) -> list[str]:
+    """Return the texts of the messages that wait in the file."""
+    chunk = file.chunk()
+    return [message.text for message in chunk.messages] if chunk else []
+
+
+def deliver(file: SpoolFile) -> None:
+    """Note that all that waits first is delivered."""
+    chunk = file.chunk()
+    assert chunk is not None
+    file.advance(chunk.end)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Return the directory for spools."""
+    return tmp_path
 
 
 def test_round_trip(directory: Path) -> None:
     """What is spooled comes back as it was, whatever it holds."""
     file = SpoolFile.create(directory)
-    file.append([waiting('a\n\u2028\U0001f600"\\')])
-    assert [run.events for run in file.runs()] == [[waiting('a\n\u2028\U0001f600"\\').event]]
+    message = waiting('a\n\u2028\U0001f600"\\')
+    file.append([message])
+    chunk = file.chunk()
+    assert chunk is not None
+    assert chunk.messages == [message]
     file.remove()
 
 
@@ -39,30 +55,36 @@ def test_mode(directory: Path) -> None:
     file.remove()
 
 
-def test_runs(directory: Path) -> None:
-    """Neighbours with one destination are sent together, in the order of writing."""
-    file = SpoolFile.create(directory)
-    file.append([waiting("a"), waiting("b"), waiting("c", "other"), waiting("d")])
-    assert messages(file) == [["a", "b"], ["c"], ["d"]]
-    file.remove()
-
-
 def test_advance(directory: Path) -> None:
     """What is delivered does not come back."""
     file = SpoolFile.create(directory)
-    file.append([waiting("a"), waiting("b", "other")])
-    file.advance(file.runs()[0].end)
-    assert messages(file) == [["b"]]
+    file.append([waiting("a")])
+    deliver(file)
+    file.append([waiting("b")])
+    assert texts(file) == ["b"]
     file.remove()
 
 
 def test_delivered_completely(directory: Path) -> None:
-    """A spool that is delivered takes no space."""
+    """A spool in which nothing waits is gone once it is closed."""
     file = SpoolFile.create(directory)
     file.append([waiting("a")])
-    file.advance(file.runs()[-1].end)
-    assert (file.is_empty, file.path.stat().st_size, messages(file)) == (True, 0, [])
-    file.remove()
+    deliver(file)
+    assert (file.is_empty, texts(file)) == (True, [])
+    file.close()
+    assert list(directory.iterdir()) == []
+
+
+def test_delivered_in_part(directory: Path) -> None:
+    """A spool that is left to another process holds what waits and nothing that is delivered."""
+    file = SpoolFile.create(directory)
+    file.append([waiting("a")])
+    deliver(file)
+    file.append([waiting("b"), waiting("c")])
+    file.close()
+    [orphan] = spool.orphans(directory)
+    assert (texts(orphan), orphan.path.read_text().count("\n"), len(list(directory.iterdir()))) == (["b", "c"], 2, 1)
+    orphan.remove()
 
 
 def test_torn_line(directory: Path) -> None:
@@ -71,9 +93,9 @@ def test_torn_line(directory: Path) -> None:
     file.append([waiting("a")])
     with file.path.open("ab") as torn:
         torn.write(b'{"group": "x\n[]\n')
-    found = messages(file)
-    file.advance(file.runs()[-1].end)
-    assert (found, file.is_empty) == ([["a"]], True)
+    found = texts(file)
+    deliver(file)
+    assert (found, file.is_empty) == (["a"], True)
     file.remove()
 
 
@@ -81,16 +103,25 @@ def test_rubbish_alone(directory: Path) -> None:
     """A file of nothing but rubbish is passed over."""
     file = SpoolFile.create(directory)
     file.path.write_bytes(b"rubbish\n")
-    assert [(run.events, run.end) for run in file.runs()] == [([], 8)]
+    assert file.chunk() == ([], 8)
     file.remove()
 
 
 def test_long_line(directory: Path) -> None:
-    """An event longer than what is read at once is read all the same."""
+    """A message longer than what is read at once is read all the same."""
     file = SpoolFile.create(directory)
     file.append([waiting("x" * 3_000_000)])
-    assert len(file.runs()[0].events[0]["message"]) == 3_000_000
+    assert list(map(len, texts(file))) == [3_000_000]
     file.remove()
+
+
+def test_removed_under_a_process(directory: Path) -> None:
+    """A spool that somebody has removed is known to have no name any more."""
+    file = SpoolFile.create(directory)
+    before = file.is_removed
+    file.path.unlink()
+    assert (before, file.is_removed) == (False, True)
+    file.abandon()
 
 
 def test_living_process(directory: Path) -> None:
@@ -106,7 +137,7 @@ def test_orphan(directory: Path) -> None:
     file.append([waiting("a")])
     file.close()
     orphans = list(spool.orphans(directory))
-    assert [messages(orphan) for orphan in orphans] == [[["a"]]]
+    assert [texts(orphan) for orphan in orphans] == [["a"]]
     orphans[0].remove()
 
 
@@ -223,23 +254,23 @@ def test_disk_full(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.write", half)
     with pytest.raises(OSError, match="No space"):
         file.append([waiting("b")])
-    assert messages(file) == [["a"]]
+    assert texts(file) == ["a"]
     file.remove()
 
 
 def test_refused(directory: Path) -> None:
     """The dead-letter file holds the event and the reason, for its owner only."""
-    kept = refused.keep(directory, "g", "s", [(LogEvent(timestamp=1, message="m"), "too old")])
+    kept = refused.keep(directory, [(Message("g:s", 1, "m"), "too old")])
     path = directory / refused.FILE_NAME
-    line = '{"reason": "too old", "group": "g", "stream": "s", "timestamp": 1, "message": "m"}\n'
+    line = '{"reason": "too old", "target": "g:s", "timestamp": 1, "message": "m"}\n'
     assert (kept, path.read_text(), stat.S_IMODE(path.stat().st_mode)) == (1, line, 0o600)
 
 
 def test_refused_limit(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The dead-letter file does not fill the disk."""
     monkeypatch.setattr(refused, "_MAX_BYTES", 10)
-    event = (LogEvent(timestamp=1, message="m"), "too old")
-    assert (refused.keep(directory, "g", "s", [event, event]), refused.count(directory)) == (1, 1)
+    message = (Message("g:s", 1, "m"), "too old")
+    assert (refused.keep(directory, [message, message]), refused.count(directory)) == (1, 1)
 
 
 def test_nothing_refused(directory: Path) -> None:
@@ -247,28 +278,14 @@ def test_nothing_refused(directory: Path) -> None:
     assert refused.count(directory) == 0
 
 
-def test_new_directory(tmp_path: Path) -> None:
-    """The directory is made for its owner alone."""
-    with override_settings(SECURITY_LOGGING_CLOUDWATCH_DIRECTORY=str(tmp_path / "a" / "b")):
-        assert stat.S_IMODE(directories.directory().stat().st_mode) == 0o700
-
-
-def test_default_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a setting the directory is one of this user, below that for temporary files."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert directories.location() == tmp_path / f"django-security-logging-{os.geteuid()}"
-
-
-@pytest.mark.parametrize("trap", ["link", "open", "file"])
-def test_directory_of_somebody_else(tmp_path: Path, trap: str) -> None:
-    """A directory that another user may have prepared is not trusted."""
-    path = tmp_path / "trap"
-    if trap == "link":
-        path.symlink_to(tmp_path)
-    elif trap == "open":
-        path.mkdir()
-        path.chmod(0o777)
-    else:
-        path.write_text("")
-    with override_settings(SECURITY_LOGGING_CLOUDWATCH_DIRECTORY=str(path)), pytest.raises(OSError, match="trap"):
-        directories.directory()
+def test_waiting_seconds(directory: Path) -> None:
+    """The oldest message of all files says for how long something waits; a torn one, for ever."""
+    none = spool.waiting_seconds(directory)
+    file = SpoolFile.create(directory)
+    file.append([Message("", round((time.time() - 100) * 1000), "a"), Message("", round(time.time() * 1000), "b")])
+    (directory / "spool-1-a.jsonl").write_bytes(b"")
+    (directory / "spool-1-gone.jsonl").symlink_to(directory / "gone")
+    found = spool.waiting_seconds(directory)
+    (directory / "spool-2-b.jsonl").write_bytes(b"torn")
+    assert (none, round(found / 10), spool.waiting_seconds(directory)) == (0, 10, float("inf"))
+    file.remove()

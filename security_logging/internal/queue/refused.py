@@ -1,4 +1,4 @@
-"""The dead-letter file: events that CloudWatch will never take, with the reason."""
+"""The dead-letter file: messages that their destination will never take, with the reason."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from security_logging.cloudwatch.batches import LogEvent
+from security_logging.internal.queue.message import Message
 
 FILE_NAME = "refused.jsonl"
 _MAX_BYTES = 64 * 1024 * 1024
 
 
-def keep(directory: Path, group: str, stream: str, refused: Iterable[tuple[LogEvent, str]]) -> int:
+def keep(directory: Path, refused: Iterable[tuple[Message, str]]) -> int:
     """
-    Append the events with their reasons to the dead-letter file, mode 0600, and return how many were kept.
+    Append the messages with their reasons to the dead-letter file, mode 0600, and return how many were kept.
 
-    Handlers and shipper share the file: one write for each event keeps their lines apart. The file stops growing at
+    Several processes share the file: one write for each message keeps their lines apart. The file stops growing at
     64 MB. Raises OSError when it cannot be written.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(directory / FILE_NAME, flags, 0o600)
     kept = 0
     try:
-        for event, reason in refused:
+        for (target, timestamp, text), reason in refused:
             if os.fstat(descriptor).st_size >= _MAX_BYTES:
                 break
-            line = json.dumps({"reason": reason, "group": group, "stream": stream, **event}) + "\n"
+            line = json.dumps({"reason": reason, "target": target, "timestamp": timestamp, "message": text}) + "\n"
             os.write(descriptor, line.encode("ascii"))
             kept += 1
     finally:
@@ -36,7 +36,7 @@ def keep(directory: Path, group: str, stream: str, refused: Iterable[tuple[LogEv
 
 
 def count(directory: Path) -> int:
-    """Return how many events the dead-letter file holds."""
+    """Return how many messages the dead-letter file holds."""
     path = directory / FILE_NAME
     if not path.exists():
         return 0

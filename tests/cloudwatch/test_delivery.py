@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from security_logging.cloudwatch import sender as sending
-from security_logging.cloudwatch.batches import MAX_MESSAGE_BYTES, LogEvent
-from security_logging.cloudwatch.sender import code_of, describe
+from security_logging.cloudwatch.sending import delivery as sending
+from security_logging.cloudwatch.sending.batches import MAX_MESSAGE_BYTES, LogEvent
+from security_logging.cloudwatch.sending.delivery import code_of, describe
 
 GROUP, STREAM = "/shop/test/security", "web1/security"
 
 
-def Sender(*args: Any, **options: Any) -> sending.Sender:  # noqa: N802  # reads as the class
-    """Return a sender that lives in 1970, as its events do."""
-    return sending.Sender(*args, now=lambda: 0, **options)
+def Delivery(*args: Any, **options: Any) -> sending.Delivery:  # noqa: N802  # reads as the class
+    """Return a delivery that lives in 1970, as its events do."""
+    return sending.Delivery(*args, now=lambda: 0, **options)
 
 
 class AWSError(Exception):
@@ -48,15 +48,6 @@ class Client:
         return {"rejectedLogEventsInfo": self.rejected} if self.rejected else {}
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def events(*messages: str) -> list[LogEvent]:
     """Return events with those messages, a millisecond apart."""
     return [LogEvent(timestamp=number, message=message) for number, message in enumerate(messages)]
@@ -65,16 +56,16 @@ def events(*messages: str) -> list[LogEvent]:
 def test_success() -> None:
     """What CloudWatch took is sent, and nothing else is said."""
     client = Client()
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events("a", "b"))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events("a", "b"))
     assert (receipt.sent, receipt.refused, receipt.unsent, receipt.error) == (events("a", "b"), [], [], "")
 
 
 def test_stream_first() -> None:
     """The stream is created before the first put, and once."""
     client = Client()
-    sender = Sender(lambda: client)
-    sender.send(GROUP, STREAM, events("a"))
-    sender.send(GROUP, STREAM, events("b"))
+    delivery = Delivery(lambda: client)
+    delivery.send(GROUP, STREAM, events("a"))
+    delivery.send(GROUP, STREAM, events("b"))
     assert client.made == [STREAM]
 
 
@@ -82,13 +73,13 @@ def test_stream_first() -> None:
 def test_stream_made_by_somebody_else(code: str) -> None:
     """A stream that exists, or that the writer may not create, does not hinder the put."""
     client = Client(streams=[AWSError(code)])
-    assert len(Sender(lambda: client).send(GROUP, STREAM, events("a")).sent) == 1
+    assert len(Delivery(lambda: client).send(GROUP, STREAM, events("a")).sent) == 1
 
 
 def test_stream_that_vanished() -> None:
     """A stream that somebody deleted is created again."""
     client = Client(puts=[AWSError("ResourceNotFoundException")])
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events("a"))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events("a"))
     assert (len(receipt.sent), client.made) == (1, [STREAM, STREAM])
 
 
@@ -100,10 +91,10 @@ def test_connection_made_late() -> None:
         made.append(Client())
         return made[-1]
 
-    sender = Sender(connect)
+    delivery = Delivery(connect)
     before = len(made)
-    sender.send(GROUP, STREAM, events("a"))
-    sender.send(GROUP, STREAM, events("a"))
+    delivery.send(GROUP, STREAM, events("a"))
+    delivery.send(GROUP, STREAM, events("a"))
     assert (before, len(made)) == (0, 1)
 
 
@@ -122,7 +113,7 @@ def test_connection_made_late() -> None:
 def test_failure_that_may_pass(error: Exception) -> None:
     """What may pass leaves the events unsent, with the reason."""
     client = Client(puts=[error])
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events("a"))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events("a"))
     assert (receipt.unsent, receipt.error) == (events("a"), describe(error))
 
 
@@ -132,30 +123,49 @@ def test_client_that_cannot_be_made() -> None:
     def connect() -> Client:
         raise RuntimeError("NoCredentials")
 
-    assert len(Sender(connect).send(GROUP, STREAM, events("a")).unsent) == 1
+    assert len(Delivery(connect).send(GROUP, STREAM, events("a")).unsent) == 1
 
 
 def test_stream_that_cannot_be_made() -> None:
     """While the group is missing nothing is lost."""
     client = Client(streams=[AWSError("ResourceNotFoundException")])
-    assert len(Sender(lambda: client).send(GROUP, STREAM, events("a")).unsent) == 1
+    assert len(Delivery(lambda: client).send(GROUP, STREAM, events("a")).unsent) == 1
 
 
-def test_pause() -> None:
-    """After a failure there is no call for a while."""
-    client, clock = Client(puts=[OSError()]), Clock()
-    sender = Sender(lambda: client, clock=clock, pause=10)
-    sender.send(GROUP, STREAM, events("a"))
-    clock.now = 9.9
-    paused = sender.send(GROUP, STREAM, events("b"))
-    clock.now = 10
-    assert (paused.error, len(sender.send(GROUP, STREAM, events("c")).sent)) == ("OSError", 1)
+@pytest.mark.parametrize(
+    "error",
+    [
+        AWSError("ExpiredTokenException"),
+        AWSError("UnrecognizedClientException"),
+        AWSError("InvalidSignatureException"),
+        AWSError("AccessDeniedException"),
+        type("NoCredentialsError", (Exception,), {})(),
+        type("CredentialRetrievalError", (Exception,), {})(),
+        type("ProfileNotFound", (Exception,), {})(),
+    ],
+    ids=code_of,
+)
+def test_new_client_after_a_failure_of_credentials(error: Exception) -> None:
+    """After a failure that other credentials may mend, the next delivery makes a client that looks for them anew."""
+    clients = [Client(puts=[error]), Client()]
+    delivery = Delivery(iter(clients).__next__)
+    delivery.send(GROUP, STREAM, events("a"))
+    assert (len(delivery.send(GROUP, STREAM, events("a")).sent), len(clients[1].got)) == (1, 1)
+
+
+@pytest.mark.parametrize("error", [AWSError("ThrottlingException"), OSError()], ids=["throttled", "network"])
+def test_same_client_after_other_failures(error: Exception) -> None:
+    """What credentials have nothing to do with costs no new client."""
+    client = Client(puts=[error])
+    delivery = Delivery(iter([client]).__next__)
+    delivery.send(GROUP, STREAM, events("a"))
+    assert len(delivery.send(GROUP, STREAM, events("a")).sent) == 1
 
 
 def test_batches_after_a_failure() -> None:
     """After the first failure the other batches are not tried."""
     client = Client(puts=[OSError()])
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events(*["a"] * 10_001))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events(*["a"] * 10_001))
     assert (len(receipt.unsent), client.got) == (10_001, [])
 
 
@@ -163,7 +173,7 @@ def test_poisoned_event() -> None:
     """One event that CloudWatch refuses does not cost its neighbours."""
     client = Client()
     client.poison = "c"
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events("a", "b", "c", "d"))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events("a", "b", "c", "d"))
     refused = [event["message"] for event, _reason in receipt.refused]
     assert (sorted(event["message"] for event in receipt.sent), refused) == (["a", "b", "d"], ["c"])
 
@@ -172,7 +182,7 @@ def test_reason_of_a_refusal() -> None:
     """A refused event carries what CloudWatch said."""
     client = Client()
     client.poison = "c"
-    assert Sender(lambda: client).send(GROUP, STREAM, events("c")).refused == [
+    assert Delivery(lambda: client).send(GROUP, STREAM, events("c")).refused == [
         (events("c")[0], "InvalidParameterException: bad event")
     ]
 
@@ -187,14 +197,14 @@ def test_everything_poisoned() -> None:
             raise AWSError("InvalidParameterException")
 
     client = Refusing()
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events(*["a"] * 1000))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events(*["a"] * 1000))
     assert (len(receipt.refused), len(calls) < 200) == (1000, True)
 
 
 def test_duplicate() -> None:
     """Events that CloudWatch has already are sent."""
     client = Client(puts=[AWSError("DataAlreadyAcceptedException")])
-    assert len(Sender(lambda: client).send(GROUP, STREAM, events("a")).sent) == 1
+    assert len(Delivery(lambda: client).send(GROUP, STREAM, events("a")).sent) == 1
 
 
 @pytest.mark.parametrize(
@@ -210,7 +220,7 @@ def test_rejected_in_part(rejected: dict[str, int], sent: list[str]) -> None:
     """Events too old or too new are refused, the rest of their batch is sent."""
     client = Client()
     client.rejected = rejected
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events("a", "b", "c"))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events("a", "b", "c"))
     assert ([event["message"] for event in receipt.sent], len(receipt.refused)) == (sent, 3 - len(sent))
 
 
@@ -218,21 +228,21 @@ def test_rejected_in_part(rejected: dict[str, int], sent: list[str]) -> None:
 def test_size_of_a_message(message: str) -> None:
     """A message that no batch can hold is refused whole: cut JSON is no JSON."""
     client = Client()
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events(message))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events(message))
     assert (len(receipt.refused), client.got) == (1, [])
 
 
 def test_largest_message() -> None:
     """The largest message that a batch can hold is sent, alone."""
     client = Client()
-    receipt = Sender(lambda: client).send(GROUP, STREAM, events("x" * MAX_MESSAGE_BYTES, "y"))
+    receipt = Delivery(lambda: client).send(GROUP, STREAM, events("x" * MAX_MESSAGE_BYTES, "y"))
     assert (len(receipt.sent), [len(batch) for batch in client.got]) == (2, [1, 1])
 
 
 def test_age() -> None:
     """An event older than 14 days is refused: CloudWatch would drop it."""
     client = Client()
-    receipt = sending.Sender(lambda: client, now=lambda: 14 * 24 * 3600 + 0.001).send(GROUP, STREAM, events("a", "b"))
+    receipt = sending.Delivery(lambda: client, now=lambda: 14 * 24 * 3600 + 0.001).send(GROUP, STREAM, events("a", "b"))
     assert ([event["message"] for event in receipt.sent], len(receipt.refused)) == (["b"], 1)
 
 

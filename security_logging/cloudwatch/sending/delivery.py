@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import threading
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from security_logging.cloudwatch.batches import MAX_MESSAGE_BYTES, LogEvent, batches, message_bytes
+from security_logging.cloudwatch.sending.batches import MAX_MESSAGE_BYTES, LogEvent, batches, message_bytes
 
-PAUSE = 10.0  # seconds without a call after a failure
 MAX_AGE = 14 * 24 * 3600 * 1000  # milliseconds; PutLogEvents takes nothing that is older
 _TOO_OLD = "older than 14 days or than the retention"
 _MAX_PIECES = 64  # puts that one batch may cost when CloudWatch refuses something in it
 _REFUSED = {"InvalidParameterException", "ParamValidationError", "SerializationException", "ValidationException"}
 _STREAM_MAY_EXIST = {"ResourceAlreadyExistsException", "OperationAbortedException", "AccessDeniedException", "403"}
+# Names of errors of AWS and exceptions of botocore that other credentials may mend.
+_OF_CREDENTIALS = re.compile(
+    "credential|token|signature|accessdenied|unrecognizedclient|profile|metadata|sso|401|403", re.IGNORECASE
+)
 
 
 @dataclass
-class Receipt:
+class Delivered:
     """What became of the events: each is in exactly one of the three lists."""
 
     sent: list[LogEvent] = field(default_factory=list)
@@ -28,54 +31,43 @@ class Receipt:
     error: str = ""  # why some are unsent
 
 
-class Sender:
+class Delivery:
     """
-    Send to CloudWatch Logs; one attempt, then `pause` seconds without any call.
+    Send to CloudWatch Logs; after the first failure nothing more of the same call is tried.
 
     `connect` returns a client of the service "logs" and is called at the first delivery, so that neither boto3 nor a
-    socket exists before. Nothing here raises for anything that AWS, the network or the credentials do.
+    socket exists before, and again after a failure that has to do with credentials: boto3 keeps those that it found
+    first. Nothing here raises for anything that AWS, the network or the credentials do.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], Any],
-        *,
-        pause: float = PAUSE,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        """Keep `connect` for later; `pause` is in seconds."""
+    def __init__(self, connect: Callable[[], Any], *, now: Callable[[], float] = time.time) -> None:
+        """Keep `connect` for later; `now` returns seconds since 1970."""
         self._now = now
         self._connect = connect
-        self._pause = pause
-        self._clock = clock
         self._client: Any = None
-        self._connecting = threading.Lock()
         self._streams: set[tuple[str, str]] = set()
-        self._paused_until = float("-inf")
-        self.error = ""  # of the last delivery; empty after a success
+        self.error = ""  # of the last call; empty after a success
 
-    @property
-    def is_available(self) -> bool:
-        """Tell whether the next delivery will be tried at all."""
-        return self._clock() >= self._paused_until
+    def disconnect(self) -> None:
+        """Have the next delivery make a new client."""
+        self._client = None
 
-    def send(self, group: str, stream: str, events: Iterable[LogEvent]) -> Receipt:
+    def send(self, group: str, stream: str, events: Iterable[LogEvent]) -> Delivered:
         """Send the events; those too large or too old for CloudWatch are refused here."""
-        receipt = Receipt()
+        receipt = Delivered()
         oldest = int(self._now() * 1000) - MAX_AGE
         fitting = [event for event in events if _surely_fits(event, oldest) or _fits(event, oldest, receipt)]
+        self.error = ""
         for batch in batches(fitting):
             self._send_batch((group, stream), batch, receipt)
         return receipt
 
-    def _send_batch(self, target: tuple[str, str], batch: list[LogEvent], receipt: Receipt) -> None:
+    def _send_batch(self, target: tuple[str, str], batch: list[LogEvent], receipt: Delivered) -> None:
         pieces, budget = [batch], _MAX_PIECES
         while pieces:
             piece = pieces.pop()
-            if not self.is_available:
+            if self.error:
                 receipt.unsent.extend(piece)
-                receipt.error = self.error
                 continue
             budget -= 1
             reason = self._attempt(target, piece, receipt)
@@ -85,7 +77,7 @@ class Sender:
             elif reason:
                 receipt.refused.extend((event, reason) for event in piece)
 
-    def _attempt(self, target: tuple[str, str], piece: list[LogEvent], receipt: Receipt) -> str:
+    def _attempt(self, target: tuple[str, str], piece: list[LogEvent], receipt: Delivered) -> str:
         try:
             response = self._put(target, piece)
         # Whatever the library raises - and a plug-in for credentials may raise anything - means: not now.
@@ -93,10 +85,10 @@ class Sender:
             if is_refusal(error):
                 return describe(error)
             self.error = receipt.error = describe(error)
-            self._paused_until = self._clock() + self._pause
             receipt.unsent.extend(piece)
+            if _OF_CREDENTIALS.search(code_of(error)):
+                self.disconnect()
             return ""
-        self.error, self._paused_until = "", float("-inf")
         _settle(piece, response.get("rejectedLogEventsInfo") or {}, receipt)
         return ""
 
@@ -113,10 +105,9 @@ class Sender:
             return _put(client, target, piece)
 
     def _connected(self) -> Any:
-        with self._connecting:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
 
     def _create_stream(self, client: Any, target: tuple[str, str]) -> None:
         group, stream = target
@@ -159,7 +150,7 @@ def _surely_fits(event: LogEvent, oldest: int) -> bool:
     return event["timestamp"] >= oldest and 0 < len(event["message"]) <= MAX_MESSAGE_BYTES // 4
 
 
-def _fits(event: LogEvent, oldest: int, receipt: Receipt) -> bool:
+def _fits(event: LogEvent, oldest: int, receipt: Delivered) -> bool:
     # AWS names the old events of a batch by an index that its own documentation and its imitations read differently.
     if event["timestamp"] < oldest:
         receipt.refused.append((event, _TOO_OLD))
@@ -171,7 +162,7 @@ def _fits(event: LogEvent, oldest: int, receipt: Receipt) -> bool:
     return False
 
 
-def _settle(piece: list[LogEvent], rejected: dict[str, int], receipt: Receipt) -> None:
+def _settle(piece: list[LogEvent], rejected: dict[str, int], receipt: Delivered) -> None:
     expired, old = rejected.get("expiredLogEventEndIndex", 0), rejected.get("tooOldLogEventEndIndex", 0)
     first, new = max(expired, old), rejected.get("tooNewLogEventStartIndex", len(piece))
     receipt.refused.extend((event, _TOO_OLD) for event in piece[:first])
