@@ -20,6 +20,7 @@ class SecurityLoggingConfig(AppConfig):
             admin_log,
             django_loggers,
             logins,
+            own_heartbeat,
             permissions,
             prior_failures,
             startup,
@@ -37,5 +38,6 @@ class SecurityLoggingConfig(AppConfig):
             permissions,
             admin_log,
             startup,
+            own_heartbeat,
         ):
             watcher.connect()

@@ -174,6 +174,13 @@ class Settings:
         "number of failures before it; 0: not counted. Processes share their counts through Django's default cache.",
     )
 
+    HEARTBEAT = Setting[int](
+        0,
+        "int",
+        "Seconds between two lines `heartbeat sink=file` of each server process, so that you can tell a quiet site "
+        "from a dead one; 0: none.",
+    )
+
     # CloudWatch.
     CLOUDWATCH_LOG_GROUP = Setting[str](
         "/{site}/{env}/security",
@@ -208,10 +215,15 @@ class Settings:
         256 * 1024 * 1024, "int", "Bytes that waiting events may take in that directory; more are dropped and counted."
     )
     CLOUDWATCH_QUEUE_LIMIT = Setting[int](
-        10_000, "int", "Events that a process keeps in memory before it writes them to disk."
+        10_000,
+        "int",
+        "Events that one process keeps in memory when the disk is slow or takes none; above, the caller writes them to "
+        "disk, or they are dropped and counted.",
     )
     CLOUDWATCH_INTERVAL = Setting[float](
-        1.0, "float", "Seconds between two deliveries of a process; SIGKILL can lose the events of this time."
+        1.0,
+        "float",
+        "Seconds for which a process gathers events before it delivers them; meanwhile they are on disk.",
     )
     CLOUDWATCH_HEARTBEAT = Setting[float](
         60.0, "float", "Seconds between two heartbeats of a handler or shipper; an alarm expects them. 0: none."

@@ -27,6 +27,7 @@ def problems() -> Iterator[Problem]:
     yield from _flood_lines_problems(Settings.FLOOD_LINES.name, conf.FLOOD_LINES)
     yield from _flood_lines_problems(Settings.FLOOD_ADDRESS_LINES.name, conf.FLOOD_ADDRESS_LINES)
     yield from _number_problems("E106", Settings.PRIOR_FAILURES_WINDOW.name, conf.PRIOR_FAILURES_WINDOW, least=0)
+    yield from _number_problems("E107", Settings.HEARTBEAT.name, conf.HEARTBEAT, least=0)
 
 
 def _header_problems(problem_id: str, name: str, value: object) -> Iterator[Problem]:

@@ -41,6 +41,7 @@ PROVOKING: dict[str, tuple[str, object]] = {
     "E104": ("BAIT_PATHS_REMOVE", "/wp-login.php"),
     "E105": ("FLOOD_WINDOW", -1),
     "E106": ("PRIOR_FAILURES_WINDOW", "1h"),
+    "E107": ("HEARTBEAT", -1),
     "E201": ("EVENTS", {"coffee_made": False}),
     "E202": ("USER_NAMES", "maskd"),
     "E203": ("KNOWN_USERS", "yes"),
