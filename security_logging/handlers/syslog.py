@@ -21,10 +21,10 @@ from security_logging.formatters.security import SecurityLineFormatter, event_of
 from security_logging.handlers.datagrams import Datagrams
 from security_logging.handlers.senders import QueuedSender, Sender, SenderHandler
 from security_logging.handlers.streams import SEND_TIMEOUT, DatagramTransport, StreamTransport
-from security_logging.internal.writable import EXIT_WAIT_SECONDS
 from security_logging.internal.queue import own_traffic
 from security_logging.internal.queue.message import Message, Transport
 from security_logging.internal.queue.worker import Options
+from security_logging.internal.writable import EXIT_WAIT_SECONDS
 
 FOREIGN_IDENT = "django"  # APP-NAME of records that are no security events
 DOCUMENTATION_NUMBER = 32473  # private enterprise number for examples (RFC 5612)
