@@ -37,6 +37,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "checks": tables.checks,
     "missing_events": tables.missing_events,
     "modes": tables.modes,
+    "presets": tables.presets,
+    "strangers": tables.strangers,
     "fail2ban_problems": tables.fail2ban_problems,
     "text_formats": captures.text_formats,
     "json_form": captures.json_form,

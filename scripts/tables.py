@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from scripts.samples import sample
 from security_logging import conf
@@ -12,6 +13,9 @@ from security_logging.events.fields import FIELDS, HEAD
 from security_logging.events.line import render
 from security_logging.events.type_registry import MODES, event_types
 from security_logging.events.types import EventType
+
+if TYPE_CHECKING:
+    from security_logging.addresses.proxies import Preset
 
 _INTRODUCTION = """\
 This page is generated from `security_logging/events/types.py` and `security_logging/events/fields.py`.
@@ -114,6 +118,30 @@ def fail2ban_problems() -> str:
 
     rows = [[f"`{p.id}`", p.level.value, said(p.message), f"`{said(p.fix)}`"] for p in DECLARED.values()]
     return table(["id", "level", "what it says", "the fix"], rows)
+
+
+def presets() -> str:
+    """Return the table of the presets of proxies, and what you accept by trusting each."""
+    from security_logging.addresses.proxies import PRESETS
+
+    def ranges(preset: Preset) -> str:
+        return f"[published]({preset.source}), as of {preset.date}" if preset.date else ", ".join(preset.networks)
+
+    rows = [[f"`{p.name}`", ranges(p), f"`{p.header or 'X-Forwarded-For'}`", p.note] for p in PRESETS.values()]
+    return table(["preset", "networks", "header", "what it is for, and what you accept by it"], rows)
+
+
+def strangers() -> str:
+    """Return the table of who else can send from the networks of a preset, and what keeps them out."""
+    from security_logging.addresses.proxies import PRESETS
+
+    def pages(preset: Preset) -> str:
+        return ", ".join(f"[{number}]({address})" for number, address in enumerate(preset.read_at, 1))
+
+    rows = [
+        [f"`{p.name}`", "yes" if p.date else "no", p.strangers, p.writes, p.lock, pages(p)] for p in PRESETS.values()
+    ]
+    return table(["preset", "shared", "who else can send", "what they can write", "the lock", "source"], rows)
 
 
 def modes() -> str:

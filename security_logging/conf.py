@@ -95,8 +95,19 @@ class Settings:
         (),
         "sequence of str",
         'Reverse proxies that you run: CIDR ranges, single addresses, "unix:" for a unix socket, or the name of a '
-        "preset (nginx, traefik, alb, cloudfront, cloudflare, heroku, fly). Forwarding headers of any other peer are "
-        "ignored.",
+        "preset (docs/proxies.md lists them). Forwarding headers of any other peer are ignored.",
+    )
+    SHARED_PROXIES = Setting[Sequence[str]](
+        (),
+        "sequence of str",
+        "Networks among TRUSTED_PROXIES from which strangers can send requests too: CIDR ranges of a CDN or a hosting "
+        "platform that has no preset. The published ranges of every preset belong to them without being listed.",
+    )
+    ORIGIN_SECRET = Setting["tuple[str, str] | None"](
+        None,
+        "(header, value) or None",
+        'Header with a secret value that your own CDN or load balancer adds to each request, e.g. ("X-Origin-Secret", '
+        'os.environ["ORIGIN_SECRET"]). No forwarding header is believed of a request without it. None: not asked for.',
     )
     CLIENT_IP_HEADER = Setting[str | None](
         None,

@@ -19,6 +19,7 @@ from network_namespaces import Network
 from security_logging.events.line import parse
 
 PAGE = "proxies.md"
+ORIGIN_SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"  # what the CDN of the page's owner adds to each request
 NGINX = """\
 pid {0}/nginx.pid;
 error_log {0}/error.log notice;
@@ -121,6 +122,7 @@ def _server(wires: Network, directory: Path, line: str, settings: str) -> Iterat
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "TEST_DIRECTORY": str(directory),
         "TEST_SETTINGS": settings,
+        "ORIGIN_SECRET": ORIGIN_SECRET,
     }
     with _running([*wires.in_server(), sys.executable, "-m", program, *words], directory, variables):
         yield

@@ -1,19 +1,18 @@
-"""Reverse proxies: the presets by name, and what the project's list of trusted proxies comes down to."""
+"""Reverse proxies: the presets by name, and what the settings about them mean as networks."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from security_logging.addresses.parsing import Network, NetworkSet, readable_networks
-
-internal = logging.getLogger("security_logging.internal")
+from security_logging.internal.errors import report_misuse
 
 DEFAULT_HEADER = "X-Forwarded-For"
 UNIX_SOCKET = "unix:"
@@ -22,86 +21,45 @@ UNIX_SOCKET = "unix:"
 @dataclass(frozen=True)
 class Preset:
     """
-    A proxy or platform that many sites run behind.
+    A proxy or platform that many sites run behind: an entry of data/proxy_presets.json.
 
-    `header` None is X-Forwarded-For. `date` is the day on which the published ranges were seen to hold, None where
-    the ranges are private by an RFC and cannot grow old; `refresh` is the command that prints them anew, in the form
-    of SECURITY_LOGGING_PROXY_RANGES_FILE. `note` says what the reader accepts by trusting it.
+    `header` None is X-Forwarded-For. `front` is the `--front` of `security_fail2ban install` that asks for this preset.
+    `note` says what you accept by trusting it. `strangers` are those who can send from its networks too, `writes` is
+    what they can write into the header, `lock` is what keeps them out; `read_at` are the pages that say so.
+
+    A preset with a `date` is a shared network: strangers rent there. Its ranges were seen to hold on that day, and
+    `refresh` is the command that prints them anew, in the form of SECURITY_LOGGING_PROXY_RANGES_FILE. `egress` are the
+    addresses that it names as the client where the client is a stranger's program, and `program_header` is the header
+    by which it marks a request of such a program.
     """
 
     name: str
     networks: tuple[str, ...]
     source: str
     note: str
+    strangers: str
+    writes: str
+    lock: str
+    read_at: tuple[str, ...]
+    front: str | None = None
     header: str | None = None
     date: date | None = None
     refresh: str | None = None
+    egress: tuple[str, ...] = ()
+    program_header: str | None = None
 
 
-def _published(name: str, note: str) -> Preset:
-    shipped = json.loads(files("security_logging").joinpath("data/proxy_ranges.json").read_text("ascii"))[name]
-    return Preset(
-        name,
-        tuple(shipped["networks"]),
-        source=shipped["source"],
-        note=note,
-        date=date.fromisoformat(shipped["date"]),
-        refresh=shipped["refresh"],
+def _presets() -> Iterator[Preset]:
+    shipped: dict[str, dict[str, Any]] = json.loads(
+        files("security_logging").joinpath("data/proxy_presets.json").read_text("ascii")
     )
+    for name, entry in shipped.items():
+        lists = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
+        seen = {"date": date.fromisoformat(entry["date"])} if "date" in entry else {}
+        yield Preset(**{"name": name, **entry, **lists, **seen})
 
 
-_PRESETS = (
-    Preset(
-        "nginx",
-        ("127.0.0.1/32", "::1/128", UNIX_SOCKET),
-        source="https://nginx.org/en/docs/http/ngx_http_proxy_module.html#var_proxy_add_x_forwarded_for",
-        note="nginx on the same host, over TCP or a unix socket, with $proxy_add_x_forwarded_for. Every process on "
-        "this host can name any address.",
-    ),
-    Preset(
-        "traefik",
-        ("172.16.0.0/12",),
-        source="https://doc.traefik.io/traefik/routing/entrypoints/#forwarded-headers",
-        note="Traefik beside the site in Docker. Every container of this host can name any address; do not publish "
-        "the site's own port, since Docker makes its visitors look like the gateway. With many networks Docker "
-        "continues in 192.168.0.0/16: then list the one that Traefik is in.",
-    ),
-    Preset(
-        "alb",
-        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
-        source="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html",
-        note="An AWS Application Load Balancer in the same VPC, with X-Forwarded-For in the mode append; preserve "
-        "lets every client name any address. So can every machine in the VPC: list the load balancer's subnets "
-        "instead when you can.",
-    ),
-    Preset(
-        "heroku",
-        ("10.0.0.0/8",),
-        source="https://devcenter.heroku.com/articles/http-routing",
-        note="Heroku's router, which puts the client last. Only the router reaches a dyno outside of a private space.",
-    ),
-    Preset(
-        "fly",
-        ("172.16.0.0/12", "fdaa::/16"),
-        source="https://fly.io/docs/networking/request-headers/",
-        # Fly puts the site's own public address last into X-Forwarded-For.
-        header="Fly-Client-IP",
-        note="Fly Proxy. Every machine in your organisation's private network can name any address.",
-    ),
-    # The walk over X-Forwarded-For, and not CF-Connecting-IP: with nginx in between, the peer is nginx, and whether
-    # its peer was Cloudflare is written in X-Forwarded-For alone. CF-Connecting-IP would then be anybody's to forge.
-    _published(
-        "cloudflare",
-        note="Cloudflare in front of the site, directly or with further trusted proxies between. Every Cloudflare "
-        "customer can send requests from these ranges: let only yours in (Authenticated Origin Pulls, a tunnel).",
-    ),
-    _published(
-        "cloudfront",
-        note="CloudFront in front of the site; list your load balancer too. Every CloudFront customer can send "
-        "requests from these ranges: let only yours in (a secret origin header, a VPC origin).",
-    ),
-)
-PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _PRESETS}
+PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _presets()}
 
 
 @dataclass(frozen=True)
@@ -113,10 +71,24 @@ class TrustedProxies:
     header: str
 
 
+@dataclass(frozen=True)
+class SharedNetworks:
+    """
+    Networks in which strangers can rent an address and send requests from it.
+
+    `egress` are the addresses that stand for strangers' programs, `programs` the networks that mark the requests of
+    such programs, each after the header that does so.
+    """
+
+    networks: NetworkSet
+    egress: NetworkSet
+    programs: tuple[tuple[str, NetworkSet], ...]
+
+
 @lru_cache(maxsize=32)
 def trusted_proxies(entries: tuple[str, ...], ranges_file: str | None = None) -> TrustedProxies:
     """
-    Return what SECURITY_LOGGING_TRUSTED_PROXIES means; wrong entries count for nothing, `address_checks` names them.
+    Return what SECURITY_LOGGING_TRUSTED_PROXIES means; wrong entries count for nothing, a system check names them.
 
     Computed once for each value of the settings, so a changed file of ranges needs a restart.
     """
@@ -126,6 +98,32 @@ def trusted_proxies(entries: tuple[str, ...], ranges_file: str | None = None) ->
     return TrustedProxies(
         NetworkSet(readable_networks(networks)), UNIX_SOCKET in networks, (headers or [DEFAULT_HEADER])[0]
     )
+
+
+@lru_cache(maxsize=32)
+def shared_networks(entries: tuple[str, ...] = (), ranges_file: str | None = None) -> SharedNetworks:
+    """
+    Return the published ranges of every preset and what SECURITY_LOGGING_SHARED_PROXIES lists.
+
+    The shipped ranges of a preset and those of the file both count: an address that strangers could rent last year is
+    not proven to be yours.
+    """
+    ranges = {name: (*PRESETS[name].networks, *found) for name, found in _published(ranges_file).items()}
+    programs = tuple(
+        (header, NetworkSet(readable_networks(networks)))
+        for name, networks in ranges.items()
+        if (header := PRESETS[name].program_header)
+    )
+    egress = [text for name in ranges for text in PRESETS[name].egress]
+    named = [text for entry in entries for text in (PRESETS[entry].networks if entry in PRESETS else (entry,))]
+    networks = readable_networks([*named, *(text for found in ranges.values() for text in found)])
+    return SharedNetworks(NetworkSet(networks), NetworkSet(readable_networks(egress)), programs)
+
+
+def _published(ranges_file: str | None) -> dict[str, tuple[str, ...]]:
+    """Return the names of the shared presets, with what the file adds to each."""
+    added = published_ranges(ranges_file) if ranges_file else {}
+    return {name: added.get(name, ()) for name, preset in PRESETS.items() if preset.date is not None}
 
 
 def trusted_networks(entries: tuple[str, ...], ranges_file: str | None = None) -> list[Network]:
@@ -151,7 +149,7 @@ def published_ranges(path: str) -> dict[str, tuple[str, ...]]:
     try:
         return read_ranges(path)
     except (OSError, ValueError):
-        internal.exception("SECURITY_LOGGING_PROXY_RANGES_FILE cannot be read, the shipped ranges are used")
+        report_misuse("proxy ranges", "SECURITY_LOGGING_PROXY_RANGES_FILE cannot be read, the shipped ranges are used")
         return {}
 
 

@@ -20,7 +20,7 @@ MAX_AGE = timedelta(days=400)  # of published ranges, which change about once a 
 # Prefix lengths. No fleet of proxies is larger, and whoever sends from a trusted network can name any address.
 WIDEST = {4: 8, 6: 16}
 
-_HEADER = re.compile(r"[A-Za-z0-9-]+")
+HEADER = re.compile(r"[A-Za-z0-9-]+")
 _WORDS = (*PRESETS, UNIX_SOCKET)
 
 
@@ -39,7 +39,7 @@ def trusted_proxy_problems(entries: object) -> list[Problem]:
     name = Settings.TRUSTED_PROXIES.name
     if not isinstance(entries, (tuple, list)):
         return [error("E001", f"{name} is not a tuple or list: {entries!r}.", 'Write e.g. ("nginx",).')]
-    return _of_entries(name, entries, _trusted_proxy_problem)
+    return of_entries(name, entries, _trusted_proxy_problem)
 
 
 def bannable_network_problems(entries: object) -> list[Problem]:
@@ -47,19 +47,19 @@ def bannable_network_problems(entries: object) -> list[Problem]:
     name = Settings.BANNABLE_NETWORKS.name
     if not isinstance(entries, (tuple, list)):
         return [error("E004", f"{name} is not a tuple or list: {entries!r}.", 'Write e.g. ("10.0.0.0/8",).')]
-    return _of_entries(name, entries, _bannable_network_problem)
+    return of_entries(name, entries, _bannable_network_problem)
 
 
 def header_problems(value: object) -> list[Problem]:
     """Check SECURITY_LOGGING_CLIENT_IP_HEADER."""
     name, text = Settings.CLIENT_IP_HEADER.name, str(value)
-    if value is None or (_HEADER.fullmatch(text) and text.lower() != "forwarded"):
+    if value is None or (HEADER.fullmatch(text) and text.lower() != "forwarded"):
         return []
     dashed = re.sub("^HTTP_", "", text).replace("_", "-").title()
     if dashed == "Forwarded":
         fix = 'Write "X-Forwarded-For", and let the proxy send that header.'
         return [error("E002", f"{name} is RFC 7239's header, which is not supported: {value!r}.", fix)]
-    known = dashed if _HEADER.fullmatch(dashed) else "X-Forwarded-For"
+    known = dashed if HEADER.fullmatch(dashed) else "X-Forwarded-For"
     return [error("E002", f"{name} is not the name of a header: {value!r}.", f'Write "{known}".')]
 
 
@@ -93,7 +93,7 @@ def ranges_file_problems(path: object) -> list[Problem]:
         for preset in ranges
         if preset not in PRESETS
     ]
-    found = (_network_problem("E005", f"{name} has an entry that", x) for entries in ranges.values() for x in entries)
+    found = (network_problem("E005", f"{name} has an entry that", x) for entries in ranges.values() for x in entries)
     return [*unknown, *filter(None, found)]
 
 
@@ -111,10 +111,10 @@ def preset_age_problems(entries: object, today: date, ranges_file: object = None
         fix = f"Upgrade this package, or write {Settings.PROXY_RANGES_FILE.name} with: {PRESETS[entry].refresh}"
         return warning("W002", message, fix)
 
-    return _of_entries(Settings.TRUSTED_PROXIES.name, entries, too_old)
+    return of_entries(Settings.TRUSTED_PROXIES.name, entries, too_old)
 
 
-def _of_entries(
+def of_entries(
     name: str, entries: tuple[object, ...] | list[object], check: Callable[[str, str], Problem | None]
 ) -> list[Problem]:
     """Check each entry of a setting; `check` gets its place, e.g. `SETTING[1]`, and the entry."""
@@ -127,7 +127,7 @@ def _trusted_proxy_problem(place: str, entry: str) -> Problem | None:
         return None
     if entry.startswith("unix") or not re.search("[0-9/:.]", entry):
         return error("E001", f"{place} is not a preset: {entry!r}.", _did_you_mean(entry))
-    if problem := _network_problem("E001", place, entry):
+    if problem := network_problem("E001", place, entry):
         return problem
     network = parse_network(entry)
     if network.prefixlen >= WIDEST[network.version]:
@@ -137,7 +137,7 @@ def _trusted_proxy_problem(place: str, entry: str) -> Problem | None:
 
 
 def _bannable_network_problem(place: str, entry: str) -> Problem | None:
-    if problem := _network_problem("E004", place, entry):
+    if problem := network_problem("E004", place, entry):
         return problem
     network, private = parse_network(entry), tuple(text for text, _ in BANNABLE_WHEN_LISTED)
     if network.network_address in network_set(private) and network.broadcast_address in network_set(private):
@@ -146,7 +146,8 @@ def _bannable_network_problem(place: str, entry: str) -> Problem | None:
     return warning("W003", f"{place} is not a private network: {entry!r}.", fix)
 
 
-def _network_problem(problem_id: str, subject: str, entry: str) -> Problem | None:
+def network_problem(problem_id: str, subject: str, entry: str) -> Problem | None:
+    """Return the error of an entry that is not a network; `subject` begins the message."""
     try:
         parse_network(entry)
     except ValueError:

@@ -16,6 +16,7 @@ from security_logging.checks import (
     middleware,
     names,
     requests,
+    shared_proxies,
     user_names,
 )
 from security_logging.checks.messages import as_message
@@ -31,6 +32,8 @@ DECLARED = {
     "E006": "SECURITY_LOGGING_LOGGER_NAME is not the name of a logger.",
     "E007": "SECURITY_LOGGING_SURFACE_NAMESPACES maps a namespace to something that is not a surface.",
     "E008": "A setting begins with SECURITY_LOGGING_ but does not exist.",
+    "E009": "An entry of SECURITY_LOGGING_SHARED_PROXIES is not a network, an address or a preset.",
+    "E010": "SECURITY_LOGGING_ORIGIN_SECRET is not a pair of a header and a secret value.",
     "E101": "SECURITY_LOGGING_REQUEST_ID_HEADER is not the name of a header.",
     "E102": "SECURITY_LOGGING_REQUEST_ID_RESPONSE_HEADER is not the name of a header.",
     "E103": "An entry of SECURITY_LOGGING_BAIT_PATHS_ADD is not a path.",
@@ -49,6 +52,9 @@ DECLARED = {
     "W001": "SECURITY_LOGGING_TRUSTED_PROXIES trusts more addresses than any proxy needs.",
     "W002": "The published ranges of a trusted preset are old.",
     "W003": "SECURITY_LOGGING_BANNABLE_NETWORKS lists a network on which it has no effect.",
+    "W004": "SECURITY_LOGGING_TRUSTED_PROXIES trusts a wide public network that is not known to be shared.",
+    "W005": "SECURITY_LOGGING_TRUSTED_PROXIES trusts a shared network, and no secret keeps strangers out.",
+    "W006": "The header of SECURITY_LOGGING_ORIGIN_SECRET has a name that Django shows on debug pages.",
     "W020": "Deploy: the security logger has no handler, so events are lost.",
     "W021": "Deploy: the directory of the security log does not exist.",
     "W022": "Deploy: the security log cannot be written.",
@@ -75,7 +81,7 @@ def register() -> None:
 
 def check_settings(app_configs: object = None, **kwargs: object) -> list[checks.CheckMessage]:
     """Check every setting of the package, MIDDLEWARE, and the integrations; look for settings that do not exist."""
-    modules = (addresses, events, user_names, requests, middleware, names)
+    modules = (addresses, shared_proxies, events, user_names, requests, middleware, names)
     found = [problem for module in modules for problem in module.problems()]
     return [as_message(problem) for problem in (*found, *_failed_integrations())]
 

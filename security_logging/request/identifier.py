@@ -6,7 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from security_logging.addresses.client_ip import has_trusted_peer, meta_key
+from security_logging.addresses.client_ip import has_trusted_peer
+from security_logging.addresses.headers import meta_key
 from security_logging.conf import conf
 
 if TYPE_CHECKING:

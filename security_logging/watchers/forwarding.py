@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from security_logging.addresses.client_ip import forwarding_key, has_trusted_peer
+from security_logging.addresses.client_ip import has_listed_peer
 from security_logging.addresses.parsing import net_of, parse_address
+from security_logging.addresses.policy import forwarding_key
 from security_logging.conf import conf
 from security_logging.events.fields import UNKNOWN
 from security_logging.events.types import UNTRUSTED_FORWARDING
@@ -53,7 +54,7 @@ class ForwardingWatch:
 
     def _is_settled(self, request: HttpRequest, peer: str) -> bool:
         """Log what there is to log; tell whether the next request of the peer can be nothing new."""
-        if has_trusted_peer(request) or conf.CLIENT_IP_RESOLVER is not None:
+        if has_listed_peer(request) or conf.CLIENT_IP_RESOLVER is not None:
             return True
         address = parse_address(peer)
         if address is not None and address == parse_address(str(request.META[self.key]).rpartition(",")[2]):

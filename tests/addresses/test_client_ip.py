@@ -18,32 +18,69 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import address_resolvers
-from security_logging.addresses import client_ip
-from security_logging.addresses.client_ip import FORWARDING_HEADERS, ClientIP, resolve
+from security_logging.addresses import chain, claims
+from security_logging.addresses.claims import FORWARDING_HEADERS
+from security_logging.addresses.client_ip import ClientIP, resolve
 from security_logging.addresses.parsing import parse_address
+from security_logging.addresses.policy import Judged, Policy, judge
 from security_logging.addresses.proxies import trusted_proxies
+from security_logging.internal import errors
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "client_ip.json").read_text("ascii"))
 
 
+SOCKET = "/run/site.sock"
+# What servers say of a connection, as tests/end_to_end/test_unix_sockets.py sees it in their scopes.
+ASGI: dict[str, dict[str, object]] = {
+    "uvicorn": {"type": "http", "client": None, "server": (SOCKET, None)},
+    "daphne": {"type": "http", "client": None, "server": None},
+    "granian": {"type": "http", "client": ("", "0"), "server": (SOCKET, "0")},
+    "uvicorn over TCP, reset": {"type": "http", "client": None, "server": ("10.0.0.9", 8000)},
+    "websocket": {"type": "websocket", "client": None, "server": (SOCKET, None)},
+    "tcp": {"type": "http", "client": ("127.0.0.1", 50000), "server": ("10.0.0.9", 8000)},
+}
+
+
 @dataclass(frozen=True)
 class Request:
-    """The attributes of a request that the resolver needs; `scope` is there under ASGI."""
+    """The attributes of a request that the resolver needs; a request that no server made has neither of the others."""
 
     META: Mapping[str, object] = field(default_factory=dict)
     scope: Mapping[str, object] | None = None
+    environ: Mapping[str, object] | None = None
 
 
-def resolve_with(meta: Mapping[str, object], sent: Sequence[Sequence[str]] | None = None, **values: object) -> ClientIP:
-    """Resolve under the settings given without their prefix; `sent` are the headers under ASGI."""
-    scope = None if sent is None else {"headers": [(name.encode(), value.encode()) for name, value in sent]}
+def request_of(
+    meta: Mapping[str, object], made_by: str = "wsgi", sent: Sequence[Sequence[str]] | None = None
+) -> Request:
+    """Return the request that a server makes; `sent` are its headers under ASGI where META does not say them."""
+    if made_by == "code":
+        return Request(meta)
+    if made_by == "wsgi" and sent is None:
+        return Request(meta, environ={"wsgi.version": (1, 0), **meta})
+    named = [(name[5:].replace("_", "-"), str(value)) for name, value in meta.items() if name[:5] == "HTTP_"]
+    encoded = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in sent or named]
+    return Request(meta, {**ASGI["tcp" if made_by == "wsgi" else made_by], "headers": encoded})
+
+
+def resolve_with(
+    meta: Mapping[str, object], sent: Sequence[Sequence[str]] | None = None, made_by: str = "wsgi", **values: object
+) -> ClientIP:
+    """Resolve under the settings given without their prefix."""
     with override_settings(**{f"SECURITY_LOGGING_{name}": value for name, value in values.items()}):
-        return resolve(Request(meta, scope))
+        return resolve(request_of(meta, made_by, sent))
 
 
 def text_of(parts: str | list[str | list[Any]]) -> str:
     """Return a vector's text; long ones are written as a list of texts and [text, times]."""
     return "".join(part if isinstance(part, str) else part[0] * part[1] for part in parts)
+
+
+@pytest.fixture
+def nothing_was_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of ours are reported once a minute; no test has had its turn yet."""
+    monkeypatch.setattr(errors, "_reported", {})
+    monkeypatch.setattr(errors, "internal_errors", {})
 
 
 hops = st.sampled_from(["203.0.113.7", "8.8.8.8", "127.0.0.1", "203.0.113.7, 127.0.0.1", "unknown", ""])
@@ -53,7 +90,7 @@ hops = st.sampled_from(["203.0.113.7", "8.8.8.8", "127.0.0.1", "203.0.113.7, 127
 def test_vector(vector: dict[str, Any]) -> None:
     """The address, the reason, the peer and the claim of a request are exactly those of the vector."""
     meta = {key: text_of(parts) for key, parts in vector["meta"].items()}
-    result = resolve_with(meta, vector.get("sent"), **vector["settings"])
+    result = resolve_with(meta, vector.get("sent"), vector.get("made_by", "wsgi"), **vector["settings"])
     values = {name: getattr(result, name) for name in vector["expect"]}
     assert {name: value if value is None else str(value) for name, value in values.items()} == vector["expect"]
 
@@ -149,6 +186,31 @@ def test_client_behind_a_unix_socket_is_found(count: int, forged: str | None) ->
     assert str(resolve_with(meta, TRUSTED_PROXIES=(*TRUSTED, "unix:")).address) == "203.0.113.7"
 
 
+SHARED_PEERS = st.sampled_from(["172.64.0.1", "2a06:98c0::1", "130.176.88.10", "192.0.2.9"])
+SHARED_SETTINGS = (
+    ("nginx", "cloudflare", "cloudfront", "192.0.2.0/24", *TRUSTED),
+    ("unix:", "127.0.0.1", "172.64.0.0/13", "2a06:98c0::/29", "130.176.0.0/16", "192.0.2.0/24"),
+)
+
+
+@given(
+    SHARED_PEERS,
+    st.lists(st.sampled_from(["127.0.0.1", "10.0.0.1"]), max_size=2),
+    hostile,
+    st.sampled_from(SHARED_SETTINGS),
+    st.booleans(),
+)
+@example("172.64.0.1", [], "203.0.113.7,2a06:98c0:3600::103", SHARED_SETTINGS[0], False)
+@example("172.64.0.1", ["127.0.0.1"], "203.0.113.7,127.0.0.1,2a06:98c0:3600::103", SHARED_SETTINGS[0], False)
+def test_left_of_a_shared_hop(edge: str, behind: list[str], text: str, trusted: tuple[str, ...], worker: bool) -> None:
+    """Whatever the header says, of what stands left of a shared hop no address but the last entry is ever named."""
+    written = [text, edge, *behind][: len(behind) + 1]  # each proxy behind the edge appends the peer that it saw
+    meta = {"REMOTE_ADDR": ([edge, *behind])[-1], "HTTP_X_FORWARDED_FOR": ", ".join(written)}
+    meta |= {"HTTP_CF_WORKER": "x"} if worker else {}
+    result = resolve_with(meta, TRUSTED_PROXIES=trusted, SHARED_PROXIES=["192.0.2.0/24"])
+    assert result.address in (parse_address(text.rpartition(",")[2]), None)
+
+
 values = hostile | st.none() | st.integers() | st.binary(max_size=20)
 
 
@@ -179,19 +241,25 @@ def test_resolver_may_be_a_function() -> None:
     assert str(result.address) == "203.0.113.7"
 
 
-def test_failing_resolver_is_reported(caplog: pytest.LogCaptureFixture) -> None:
-    """The failure of the project's function is logged once per event, with its traceback."""
-    resolve_with({"REMOTE_ADDR": "203.0.113.7"}, CLIENT_IP_RESOLVER=address_resolvers.raising)
-    reports = [(r.name, r.levelno, r.getMessage(), r.exc_info and r.exc_info[0]) for r in caplog.records]
-    message = "SECURITY_LOGGING_CLIENT_IP_RESOLVER failed"
-    assert reports == [("security_logging.internal", logging.ERROR, message, KeyError)]
+@pytest.mark.usefixtures("nothing_was_reported")
+def test_failing_resolver_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Fifty failures of the project's function leave one report, which shows nothing that the client sent."""
+    meta = {"REMOTE_ADDR": "203.0.113.7", "HTTP_X_PLATFORM_CLIENT": "secret words"}
+    for _ in range(50):
+        resolve_with(meta, CLIENT_IP_RESOLVER=address_resolvers.raising)
+    reports = [(r.name, r.levelno, r.getMessage()) for r in caplog.records]
+    message = "SECURITY_LOGGING_CLIENT_IP_RESOLVER failed, 1 times in this process"
+    assert reports == [("security_logging.internal", logging.ERROR, message)]
+    assert "secret words" not in caplog.text
 
 
+@pytest.mark.usefixtures("nothing_was_reported")
 def test_failing_ipware_costs_only_the_claim(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """A bug in the guess of the claimed address does not cost the event its address."""
-    monkeypatch.setattr(client_ip, "get_client_ip", lambda *args, **kwargs: 1 / 0)
-    result = resolve_with({"REMOTE_ADDR": "203.0.113.7", "HTTP_X_REAL_IP": "8.8.8.8"})
-    assert (str(result.address), result.claimed, caplog.messages) == ("203.0.113.7", None, ["django-ipware failed"])
+    """A bug in the guess of the claimed address costs no event its address, and is reported once."""
+    monkeypatch.setattr(claims, "get_client_ip", lambda *args, **kwargs: 1 / 0)
+    results = [resolve_with({"REMOTE_ADDR": "203.0.113.7", "HTTP_X_REAL_IP": "8.8.8.8"}) for _ in range(50)]
+    assert {(str(result.address), result.claimed) for result in results} == {("203.0.113.7", None)}
+    assert caplog.messages == ["django-ipware failed, 1 times in this process"]
 
 
 @pytest.mark.parametrize(
@@ -207,15 +275,14 @@ def test_wrong_ipware_settings_cost_only_the_claim(name: str, value: str, claime
 def test_long_headers_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a header as long as a server lets through only the last 8 KB are looked at."""
     lengths: list[int] = []
-    judge = client_ip._judge
 
-    def measured(text: str, policy: client_ip._Policy) -> client_ip._Judged:
+    def measured(text: str, policy: Policy) -> Judged:
         lengths.append(len(text))
         return judge(text, policy)
 
-    monkeypatch.setattr(client_ip, "_judge", measured)
+    monkeypatch.setattr(chain, "judge", measured)
     resolve_with({"REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "1" * 1_000_000}, TRUSTED_PROXIES=("unix:",))
-    assert max(lengths) == client_ip.MAX_HEADER
+    assert max(lengths) == chain.MAX_HEADER
 
 
 @pytest.mark.parametrize(("header", "length"), [("1" * 1_000_000, 512), ("8," * 1_000_000, 15)])
@@ -227,14 +294,14 @@ def test_guess_is_bounded(monkeypatch: pytest.MonkeyPatch, header: str, length: 
         seen.extend(len(str(value)) for value in request.META.values())
         return None, False
 
-    monkeypatch.setattr(client_ip, "get_client_ip", get_client_ip)
+    monkeypatch.setattr(claims, "get_client_ip", get_client_ip)
     resolve_with(dict.fromkeys(FORWARDING_HEADERS, header))
     assert seen == [length] * len(FORWARDING_HEADERS)
 
 
 def test_ipware_is_spared_when_headers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind one honest proxy the guess costs nothing: no header says anything new."""
-    monkeypatch.setattr(client_ip, "get_client_ip", None)
+    monkeypatch.setattr(claims, "get_client_ip", None)
     meta = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.7", "HTTP_X_REAL_IP": "203.0.113.7"}
     assert resolve_with(meta, TRUSTED_PROXIES=("nginx",)).claimed is None
 

@@ -21,8 +21,17 @@ from security_logging.addresses.proxies import (
     Preset,
     published_ranges,
     read_ranges,
+    shared_networks,
     trusted_proxies,
 )
+from security_logging.internal import errors
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of ours are reported once a minute; no test has had its turn yet."""
+    monkeypatch.setattr(errors, "_reported", {})
+
 
 every_preset = pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
 PUBLISHED = [preset for preset in PRESETS.values() if preset.date]
@@ -67,7 +76,10 @@ def test_only_fly_has_its_own_header() -> None:
 
 @pytest.mark.parametrize(
     ("name", "four", "six", "seen"),
-    [("cloudflare", 15, 7, date(2026, 9, 1)), ("cloudfront", 46, 35, date(2026, 10, 6))],
+    [
+        ("cloudflare", 15, 7, date(2026, 9, 1)),
+        ("cloudfront", 46, 35, date(2026, 10, 6)),
+    ],
 )
 def test_published_ranges(name: str, four: int, six: int, seen: date) -> None:
     """The data file holds as many ranges as were published on its date."""
@@ -82,7 +94,7 @@ def test_published_ranges_are_narrow(preset: Preset) -> None:
     assert [n for n in networks if not n.is_global or n.prefixlen < (13 if n.version == 4 else 29)] == []
 
 
-# The two services answer in these forms; the addresses are invented.
+# The services answer in these forms; the addresses are invented.
 ANSWERS: dict[str, Any] = {
     "cloudflare": {"result": {"ipv4_cidrs": ["192.0.2.0/24"], "ipv6_cidrs": ["2001:db8::/32"]}, "success": True},
     "cloudfront": {
@@ -118,25 +130,35 @@ def test_nothing_is_trusted_by_default() -> None:
     assert (ip_address("127.0.0.1") in proxies.networks, proxies.unix) == (False, False)
 
 
-@pytest.mark.parametrize(
-    ("entries", "address"),
-    [
-        (("nginx",), "127.0.0.1"),
-        (("nginx",), "::1"),
-        (("traefik",), "172.18.0.2"),
-        (("alb",), "10.0.1.2"),
-        (("alb",), "100.64.0.1"),
-        (("heroku",), "10.1.45.23"),
-        (("fly",), "fdaa::3"),
-        (("cloudflare",), "104.16.0.1"),
-        (("cloudflare",), "2606:4700::1"),
-        (("cloudfront",), "130.176.88.10"),
-        (("nginx", "cloudflare", "192.0.2.0/24"), "192.0.2.20"),
-    ],
-)
-def test_trusted(entries: tuple[str, ...], address: str) -> None:
-    """A preset or a network makes its addresses trusted."""
-    assert ip_address(address) in trusted_proxies(entries).networks
+@every_preset
+def test_trusted(preset: Preset) -> None:
+    """A preset makes the addresses of its networks trusted, and a network beside it its own."""
+    networks = [ip_network(text) for text in preset.networks if text != UNIX_SOCKET]
+    trusted = trusted_proxies((preset.name, "192.0.2.0/24")).networks
+    ends = [end for network in networks for end in (network[0], network[-1])]
+    assert [end for end in (*ends, ip_address("192.0.2.20")) if end not in trusted] == []
+
+
+@every_preset
+def test_shared(preset: Preset) -> None:
+    """The published ranges of a preset are shared, and no private network is."""
+    networks = [ip_network(text) for text in preset.networks if text != UNIX_SOCKET]
+    shared = shared_networks().networks
+    assert {network[0] in shared for network in networks} == {preset.date is not None}
+
+
+def test_file_adds_to_shared(tmp_path: Path) -> None:
+    """The ranges of a file are shared beside the shipped ones, which strangers could rent yesterday."""
+    shared = shared_networks((), ranges_file(tmp_path, {"cloudflare": ["192.0.2.0/24"], "nginx": ["198.51.100.0/24"]}))
+    addresses = ("192.0.2.1", "172.64.0.1", "198.51.100.1")
+    assert [ip_address(text) in shared.networks for text in addresses] == [True, True, False]
+
+
+@every_preset
+def test_says_who_else_can_send(preset: Preset) -> None:
+    """A preset says who else can send from its networks, what they can write, and what keeps them out."""
+    said = [preset.strangers, preset.writes, preset.lock]
+    assert ([text for text in said if not text.endswith(".")], bool(preset.read_at)) == ([], True)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,12 @@ ROWS = re.findall(r"^\| \[[^]]*\]\(#([^)]*)\) \|.*\| ([^|]*) \| [^|]* \| `?([\w-
 BY_ANCHOR = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-"): heading for heading in SECTIONS}
 
 
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's settings take the secret from the environment."""
+    monkeypatch.setenv("ORIGIN_SECRET", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+
+
 def settings_of(heading: str) -> dict[str, Any]:
     """Return the settings of a section."""
     names: dict[str, Any] = {"build_logging": build_logging}

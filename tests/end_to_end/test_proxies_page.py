@@ -12,7 +12,7 @@ import pytest
 from fail2ban_server import PATH, wait_for
 from hostile_text import VICTIM
 from network_namespaces import CONTAINER, Network, network
-from proxied_place import Place, headers, place, section
+from proxied_place import ORIGIN_SECRET, Place, headers, place, section
 from requires import require_network_namespaces, require_nginx, require_program
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -39,6 +39,7 @@ class Front:
     nginx: str = ""  # the section whose nginx it uses
     through: str = ""
     serve: str = ""  # the section whose server it uses, its own if empty
+    is_locked: bool = False  # the proxy elsewhere adds the origin secret
 
     def start(self, wires: Network) -> AbstractContextManager[Place]:
         """Run what the page says."""
@@ -52,7 +53,8 @@ class Front:
         """Fail a login as this client, through the proxy elsewhere if there is one."""
         server = {"10": "10.0.3.1", "17": "173.245.48.1"}.get(self.through[:2], "203.0.113.1")
         server = "2001:db8::1" if ":" in client and not self.through else server
-        return found.fail(self.through or client, server, headers(claimed, client if self.through else ""))
+        lock = [("X-Origin-Secret", ORIGIN_SECRET)] if self.is_locked else []
+        return found.fail(self.through or client, server, [*headers(claimed, client if self.through else ""), *lock])
 
 
 FRONTS = [
@@ -63,7 +65,7 @@ FRONTS = [
     Front(VOLUME, nginx=VOLUME, serve="Nothing in front"),
     Front(BEHIND_BALANCER, nginx=BEHIND_BALANCER, through=BALANCER),
     Front("AWS Application Load Balancer and WAF", through=BALANCER),
-    Front("Cloudflare", nginx="Cloudflare", through=CLOUDFLARE),
+    Front("Cloudflare", nginx="Cloudflare", through=CLOUDFLARE, is_locked=True),
 ]
 
 
@@ -86,12 +88,16 @@ def run(wires: Network, *words: str) -> None:
 
 @pytest.mark.parametrize("front", FRONTS, ids=lambda front: front.heading)
 def test_true_client(wires: Network, front: Front) -> None:
-    """An honest client, one that forges every header, and one that goes around the proxy are logged as themselves."""
+    """
+    An honest client, one that forges every header, and one that goes around the proxy are logged as themselves.
+
+    Where the proxy elsewhere adds a secret, nobody is believed who goes around it.
+    """
     with front.start(wires) as found:
         front.fail(found, CLIENT)
         front.fail(found, OTHER, claimed=VICTIM)
         found.fail(OTHER, "203.0.113.1", headers(VICTIM, VICTIM))
-        assert found.addresses == [CLIENT, OTHER, OTHER]
+        assert found.addresses == [CLIENT, OTHER, "-" if front.is_locked else OTHER]
 
 
 @pytest.mark.parametrize("front", [FRONTS[1], FRONTS[2]], ids=lambda front: front.heading)

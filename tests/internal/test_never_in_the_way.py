@@ -21,7 +21,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from security_logging import logger, middleware
-from security_logging.addresses import client_ip
+from security_logging.addresses import client_ip, policy
 from security_logging.conf import declared
 from security_logging.events import event
 from security_logging.formatters.security import SecurityLineFormatter
@@ -192,7 +192,7 @@ class Workshop:
 
 
 PARTS: tuple[tuple[Any, str], ...] = (
-    (client_ip, "resolve"), (client_ip, "trusted_proxies"), (surface, "resolve"), (surface, "match_of"),
+    (client_ip, "resolve"), (policy, "trusted_proxies"), (surface, "resolve"), (surface, "match_of"),
     (current, "current_request"), (logger, "current_request"), (logger, "new_event"), (event, "_normalised"),
     (logger, "render_message"), (logger, "events_of"), (logger, "is_wanted"), (logger, "_write"),
     (logger, "plain_request"), (flood.Flood, "fold"), (user_names, "protected"), (logins, "typed_name"),

@@ -161,7 +161,7 @@ def test_hostile_header(claim: str, watch: ForwardingWatch, captured: list[Secur
 def test_one_look(watch: ForwardingWatch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind a trusted proxy only the first page of an hour pays for the look at the proxies."""
     asked = Mock(return_value=True)
-    monkeypatch.setattr(forwarding, "has_trusted_peer", asked)
+    monkeypatch.setattr(forwarding, "has_listed_peer", asked)
     for _ in range(3):
         watch.look_at(forwarded())
     assert asked.call_count == 1

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from security_logging.addresses.proxies import PRESETS
 from security_logging.fail2ban.files.fronts import FRONTS, ChoiceError
 from security_logging.fail2ban.files.record import Choices
 from security_logging.fail2ban.installing import questions
@@ -21,7 +22,7 @@ _WORDS = {
     "aws": "CloudFront or an Application Load Balancer (bans go into AWS WAF)",
     "cloudflare": "Cloudflare (bans go there)",
 }
-_PROXIES: Mapping[str, Sequence[str]] = {"nginx": ["nginx"], "aws": ["alb"], "cloudflare": ["cloudflare"]}
+_PROXIES: Mapping[str, Sequence[str]] = {preset.front: [name] for name, preset in PRESETS.items() if preset.front}
 _PARAMETER = re.compile(r"[a-z]\w*", re.IGNORECASE)
 _UNSAFE = re.compile(r"""[\x00-\x20"'%\[\],;#=\x7f]""")  # means something in Fail2ban's files
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from security_logging.addresses.client_ip import FORWARDING_HEADERS, meta_key, resolve
+from security_logging.addresses.claims import FORWARDING_HEADERS
+from security_logging.addresses.client_ip import resolve
+from security_logging.addresses.headers import meta_key, origin_secret_meta
 from security_logging.addresses.parsing import parse_network
 from security_logging.addresses.proxies import PRESETS, UNIX_SOCKET, trusted_proxies
 from security_logging.checks.problem import Problem, error, ok, warning
@@ -20,6 +22,11 @@ class Case:
 
     title: str
     META: dict[str, object]
+
+    @property
+    def environ(self) -> dict[str, object]:
+        """Return what a WSGI server would make of the request."""
+        return {"wsgi.version": (1, 0), **self.META}
 
     @property
     def address(self) -> str:
@@ -84,7 +91,7 @@ def _through(name: str, peer: str) -> Case:
     value = f"{VICTIM}, {CLIENT}" if header.lower() == "x-forwarded-for" else CLIENT
     name = "a unix socket" if name == UNIX_SOCKET else name
     title = f"{CLIENT} through {name}" + (f" ({peer})" if peer and peer != name else "")
-    return Case(title, {"REMOTE_ADDR": peer, meta_key(header): value})
+    return Case(title, {"REMOTE_ADDR": peer, meta_key(header): value, **origin_secret_meta()})
 
 
 def first_address(entry: str) -> str | None:

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.test import Client
 
-from security_logging.addresses.client_ip import FORWARDING_HEADERS, meta_key
+from security_logging.addresses.claims import FORWARDING_HEADERS
+from security_logging.addresses.headers import meta_key, origin_secret_meta
 from security_logging.addresses.proxies import trusted_proxies
 from security_logging.conf import conf
 from security_logging.operations.doctor.addresses import first_address
@@ -58,7 +59,7 @@ class InProcess:
             header = conf.CLIENT_IP_HEADER or proxies.header
             # X-Forwarded-For grows at its right end; any other header is set by the proxy.
             before = f"{attempt.forged}, " if attempt.forged and header.lower() == "x-forwarded-for" else ""
-            meta |= {"REMOTE_ADDR": self.proxy, meta_key(header): f"{before}{attempt.address}"}
+            meta |= {"REMOTE_ADDR": self.proxy, meta_key(header): f"{before}{attempt.address}", **origin_secret_meta()}
         return meta
 
 
