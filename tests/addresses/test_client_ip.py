@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from security_logging.addresses.claims import FORWARDING_HEADERS
 from security_logging.addresses.client_ip import ClientIP, resolve
 from security_logging.addresses.parsing import parse_address
 from security_logging.addresses.policy import Judged, Policy, judge
-from security_logging.addresses.proxies import trusted_proxies
+from security_logging.addresses.proxies import PRESETS, trusted_proxies
 from security_logging.internal import errors
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "client_ip.json").read_text("ascii"))
@@ -186,10 +186,11 @@ def test_client_behind_a_unix_socket_is_found(count: int, forged: str | None) ->
     assert str(resolve_with(meta, TRUSTED_PROXIES=(*TRUSTED, "unix:")).address) == "203.0.113.7"
 
 
-SHARED_PEERS = st.sampled_from(["172.64.0.1", "2a06:98c0::1", "130.176.88.10", "192.0.2.9"])
+SHARED = [preset for preset in PRESETS.values() if preset.date is not None]
+SHARED_PEERS = st.sampled_from([*(str(ip_network(preset.networks[0])[1]) for preset in SHARED), "192.0.2.9"])
 SHARED_SETTINGS = (
-    ("nginx", "cloudflare", "cloudfront", "192.0.2.0/24", *TRUSTED),
-    ("unix:", "127.0.0.1", "172.64.0.0/13", "2a06:98c0::/29", "130.176.0.0/16", "192.0.2.0/24"),
+    ("nginx", *(preset.name for preset in SHARED), "192.0.2.0/24", *TRUSTED),
+    ("unix:", "127.0.0.1", *(network for preset in SHARED for network in preset.networks), "192.0.2.0/24"),
 )
 
 

@@ -47,7 +47,7 @@ def ranges_file(tmp_path: Path, content: object) -> str:
 
 def test_names() -> None:
     """These presets exist; removing or renaming one would untrust somebody's proxy."""
-    assert list(PRESETS) == ["nginx", "traefik", "alb", "heroku", "fly", "cloudflare", "cloudfront"]
+    assert list(PRESETS) == ["nginx", "traefik", "alb", "heroku", "fly", "cloudflare", "cloudfront", "fastly"]
 
 
 @every_preset
@@ -79,6 +79,7 @@ def test_only_fly_has_its_own_header() -> None:
     [
         ("cloudflare", 15, 7, date(2026, 9, 1)),
         ("cloudfront", 46, 35, date(2026, 10, 6)),
+        ("fastly", 19, 2, date(2026, 7, 2)),
     ],
 )
 def test_published_ranges(name: str, four: int, six: int, seen: date) -> None:
@@ -107,6 +108,7 @@ ANSWERS: dict[str, Any] = {
             {"ipv6_prefix": "2001:db8:1::/48", "service": "EC2"},
         ],
     },
+    "fastly": {"addresses": ["192.0.2.0/24"], "ipv6_addresses": ["2001:db8::/32"]},
 }
 
 

@@ -57,6 +57,7 @@ def test_wrong_shared_proxies(entries: object, place: str) -> None:
         ("172.64.0.0/13", False),  # Cloudflare's
         ("172.64.0.0/14", False),
         ("172.64.0.0/12", True),  # more than Cloudflare's
+        ("151.101.0.0/16", False),  # Fastly's
         ("cloudflare", False),
         ("0.0.0.0/0", False),  # W001 says more
         ("nonsense", False),
@@ -78,7 +79,7 @@ def test_lock_of_a_preset(preset: Any) -> None:
     assert len(lock_problems([preset.name], (), None, None)) == (preset.date is not None)
 
 
-@pytest.mark.parametrize("entry", ["172.64.0.0/13", "172.64.0.7", "192.0.2.0/24"])
+@pytest.mark.parametrize("entry", ["172.64.0.0/13", "172.64.0.7", "151.101.0.0/16", "192.0.2.0/24"])
 def test_lock_of_a_network(entry: str) -> None:
     """The same holds of a shared network that is listed by hand."""
     assert len(lock_problems(["nginx", entry], ["192.0.2.0/24"], None, None)) == 1
