@@ -110,7 +110,7 @@ def _here(text: str, directory: Path) -> str:
 def _nginx(wires: Network, directory: Path, text: str) -> Iterator[None]:
     (directory / "django-security-deny.conf").touch()
     (directory / "nginx.conf").write_text(NGINX.format(directory, text))
-    with _running([*wires.in_server(), "nginx", "-c", f"{directory}/nginx.conf", "-g", "daemon off;"], directory, {}):
+    with running([*wires.in_server(), "nginx", "-c", f"{directory}/nginx.conf", "-g", "daemon off;"], directory, {}):
         yield
 
 
@@ -124,12 +124,13 @@ def _server(wires: Network, directory: Path, line: str, settings: str) -> Iterat
         "TEST_SETTINGS": settings,
         "ORIGIN_SECRET": ORIGIN_SECRET,
     }
-    with _running([*wires.in_server(), sys.executable, "-m", program, *words], directory, variables):
+    with running([*wires.in_server(), sys.executable, "-m", program, *words], directory, variables):
         yield
 
 
 @contextmanager
-def _running(words: list[str], directory: Path, variables: dict[str, str]) -> Iterator[None]:
+def running(words: list[str], directory: Path, variables: dict[str, str]) -> Iterator[None]:
+    """Run a program with its output in the directory."""
     with (directory / "output").open("ab") as output:
         process = subprocess.Popen(words, stdout=output, stderr=output, env={"PATH": PATH, **variables})
     try:
