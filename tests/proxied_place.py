@@ -132,7 +132,8 @@ def _server(wires: Network, directory: Path, line: str, settings: str) -> Iterat
 def running(words: list[str], directory: Path, variables: dict[str, str]) -> Iterator[None]:
     """Run a program with its output in the directory."""
     with (directory / "output").open("ab") as output:
-        process = subprocess.Popen(words, stdout=output, stderr=output, env={"PATH": PATH, **variables})
+        # Elsewhere than in the sources: `python -m` imports what lies around before what is installed.
+        process = subprocess.Popen(words, stdout=output, stderr=output, env={"PATH": PATH, **variables}, cwd=directory)
     try:
         yield
     finally:
