@@ -25,7 +25,7 @@ unexport DJANGO_SETTINGS_MODULE
 SHIPPED := $(shell find security_logging fail2ban deploy docs -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
 
 .DELETE_ON_ERROR:
-.PHONY: help venv system-packages test-packages wheel test check test-all test-suites test-fail2ban-matrix demo bench generate clean
+.PHONY: help venv system-packages test-packages wheel test check test-all test-suites test-fail2ban-matrix test-proxies demo bench generate clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-27s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ test-fail2ban-matrix: test-packages wheel ## Run the tests of Fail2ban against i
 test-suites: wheel ## Run the tests of Django and django-axes with our app installed; five minutes.
 	$(BIN)/python scripts/run_suites_with_us.py $(ARGS)
 
+test-proxies: wheel ## Send other spellings of X-Forwarded-For through four proxies to eight servers; writes docs/proxies.md.
+	scripts/install_system_packages.sh apache2 caddy haproxy nginx libapache2-mod-wsgi-py3
+	test -d $(VENV)-servers || $(BIN)/python -m venv $(VENV)-servers
+	$(VENV)-servers/bin/pip install --quiet --requirement tests/header_aliases.txt $$(echo dist/*.whl)
+	cd tests && ../$(BIN)/python -m header_aliases ../$(VENV)-servers
+
 demo: system-packages wheel ## Watch a real attack being logged, found and stopped; KEEP=1 leaves the site running.
 	$(BIN)/python example_project/demo.py $(if $(KEEP),--keep)
 
@@ -84,5 +90,5 @@ generate: wheel ## Write every file that is derived from the vocabulary.
 	$(BIN)/python scripts/generate.py
 
 clean: ## Remove everything that make, the tests and the tools have written.
-	rm -rf $(VENV) .tox build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-servers .tox build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
