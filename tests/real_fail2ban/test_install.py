@@ -224,6 +224,21 @@ def test_configured_ignoreip_is_taken_over(found: SetUp, settings: object) -> No
     assert "ignoreip = 127.0.0.1/8 198.51.100.1 10.0.0.0/8\n" in found.jails.read_text()
 
 
+def test_never_banned(found: SetUp) -> None:
+    """Whom an installation is told never to ban is ignored, by the next one too, until it is told others."""
+    install(found, "--never-ban", "203.0.113.7, 2001:db8::/64")
+    install(found)
+    assert " 203.0.113.7/32 2001:db8::/64\n" in found.jails.read_text()
+    install(found, "--never-ban", "203.0.113.8")
+    assert "203.0.113.7" not in found.jails.read_text()
+
+
+def test_never_banned_is_no_address(found: SetUp) -> None:
+    """A name is refused, for Fail2ban would look it up."""
+    with pytest.raises(CommandError, match="is not an address or a CIDR range"):
+        install(found, "--never-ban", "home.example")
+
+
 def at_terminal(s: SetUp, place: Path, *words: str, settings: str = SETTINGS) -> Terminal:
     """Run the command of a small site at a terminal."""
     (place / "mysite.py").write_text(settings)
@@ -231,7 +246,8 @@ def at_terminal(s: SetUp, place: Path, *words: str, settings: str = SETTINGS) ->
     (place / "manage.py").write_text(MANAGE)
     place_words = ["--config", str(s.directory), "--client", shlex.join(s.words)]
     command = [sys.executable, "manage.py", "security_fail2ban", *place_words, "install", *words]
-    return Terminal(command, place, {"PYTHONPATH": os.pathsep.join(sys.path)})
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "SSH_CONNECTION": "203.0.113.7 50000 10.0.0.9 22"}
+    return Terminal(command, place, environment)
 
 
 def test_questions(found: SetUp, tmp_path: Path) -> None:
@@ -240,6 +256,7 @@ def test_questions(found: SetUp, tmp_path: Path) -> None:
     terminal = at_terminal(found, tmp_path, "--log", str(log))
     terminal.answer("[1]", "")
     terminal.answer("[1]", "nginx")
+    terminal.answer("]:", "")
     terminal.answer("Write these files, and load them? [Y/n]", "perhaps")
     terminal.answer("Write these files, and load them? [Y/n]", "")
     terminal.answer("Change the settings too? [Y/n]", "")
@@ -252,6 +269,7 @@ def test_questions(found: SetUp, tmp_path: Path) -> None:
     assert 'MIDDLEWARE = ["security_logging.middleware.SecurityLoggingMiddleware", *MIDDLEWARE]' in added
     assert "SECURITY_LOGGING_TRUSTED_PROXIES = ['nginx']" in added
     assert "restart the site" in terminal.said
+    assert " 203.0.113.7/32" in found.jails.read_text()
 
 
 def test_no_is_an_answer(found: SetUp, tmp_path: Path) -> None:
@@ -262,6 +280,7 @@ def test_no_is_an_answer(found: SetUp, tmp_path: Path) -> None:
     terminal.answer("region, for the action that bans:", "eu-central-1")
     terminal.answer("set4, for the action that bans:", "v4")
     terminal.answer("set6, for the action that bans:", "v6")
+    terminal.answer("]:", "none")
     terminal.answer("Write these files, and load them? [Y/n]", "n")
     assert (terminal.wait(), "nothing was changed" in terminal.said, files(found)) == (1, True, before)
 

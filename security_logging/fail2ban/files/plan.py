@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from security_logging.addresses.parsing import Network, holds
+from security_logging.addresses.parsing import Network, holds, readable_networks
 from security_logging.fail2ban.configuration import DEFAULT_IGNORED, default_ignored, networks
 from security_logging.fail2ban.files.fronts import action_for
 from security_logging.fail2ban.files.record import Choices
@@ -25,7 +25,8 @@ def jail_options(
     report = choices.log if choices.report else ""
     action = action_for(choices.front, choices.parameters, report=report, logtype=choices.logtype)
     known = networks(ignored.split())
-    added = [str(proxy) for proxy in proxies if not any(holds(each, proxy) for each in known)]
+    ignore = dict.fromkeys([*proxies, *readable_networks(choices.never_banned)])
+    added = [str(proxy) for proxy in ignore if not any(holds(each, proxy) for each in known)]
     return JailOptions(
         log=choices.log,
         logtype=choices.logtype,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ class Choices:
     The choices of an installation; see the options of `security_fail2ban install`.
 
     `parameters` are those of the front's action. `report` is whether bans are written into the log.
+    `never_banned` are addresses and networks that the jails ignore besides the proxies: yours, and the site's own.
     """
 
     front: str = "nothing"
@@ -25,6 +26,7 @@ class Choices:
     logtype: str = "file"
     key: str = "ip"
     report: bool = True
+    never_banned: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def read_record(directory: Path) -> Record | None:
     """Return the record in the directory, or None if there is no valid one."""
     try:
         found = json.loads((directory / NAME).read_text(encoding="utf-8"))
-        return Record(Choices(**found["choices"]), dict(found["hashes"]))
-    except (OSError, ValueError, TypeError, KeyError):
+        chosen = {key: tuple(x) if isinstance(x, list) else x for key, x in found["choices"].items()}
+        return Record(Choices(**chosen), dict(found["hashes"]))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

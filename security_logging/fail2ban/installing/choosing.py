@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from security_logging.addresses.own import own_addresses
+from security_logging.addresses.parsing import readable_networks
 from security_logging.addresses.proxies import PRESETS
 from security_logging.fail2ban.files.fronts import FRONTS, ChoiceError
 from security_logging.fail2ban.files.record import Choices
@@ -48,14 +50,15 @@ def choices_from(options: Mapping[str, Any], site: Site, last: Choices | None, *
         logtype=options["logtype"] or (known.logtype if log == known.log else _logtype(site, log)),
         key=options["key"] or known.key,
         report=known.report and not options["no_report"],
+        never_banned=_never_banned(options, known, ask=ask),
     )
 
 
 def proxies_of(choices: Choices, options: Mapping[str, Any], *, ask: bool = False) -> Sequence[str]:
     """Return whom the site must trust behind this front; empty where that is nobody, or is not known."""
-    given = [name for each in options["proxy"] or () for name in each.replace(",", " ").split()]
+    given = _words(options["proxy"] or ())
     if choices.front == "load-balancer" and ask and not given:
-        given = questions.text("Addresses of that machine, e.g. 10.0.0.0/24").replace(",", " ").split()
+        given = _words([questions.text("Addresses of that machine, e.g. 10.0.0.0/24")])
     return given or _PROXIES.get(choices.front, ())
 
 
@@ -81,6 +84,24 @@ def place_of(options: Mapping[str, Any], *, is_here: bool, ask: bool = False) ->
 
 def _front(default: str) -> str:
     return questions.choose("What do your visitors connect to?", _WORDS, default)
+
+
+def _never_banned(options: Mapping[str, Any], known: Choices, *, ask: bool) -> Sequence[str]:
+    """Return whom the jails ignore: you, who would lock yourself out, and the site, which may ask itself."""
+    given = _words(options.get("never_ban") or ())
+    if not given and not ask:
+        return known.never_banned
+    if not given:
+        likely = " ".join(known.never_banned or map(str, own_addresses()))
+        question = "Never ban these: the address you come from, and the site's public ones ('none' for none)"
+        given = [word for word in _words([questions.text(question, likely or "none")]) if word != "none"]
+    if unreadable := [word for word in given if not readable_networks((word,))]:
+        raise ChoiceError(f"--never-ban {unreadable[0]!r} is not an address or a CIDR range")
+    return tuple(given)
+
+
+def _words(texts: Sequence[str]) -> list[str]:
+    return [word for text in texts for word in text.replace(",", " ").split()]
 
 
 def _parameter(name: str) -> str:

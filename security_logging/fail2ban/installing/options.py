@@ -77,5 +77,7 @@ def _add_choices(parser: ArgumentParser) -> None:
     parser.add_argument("--log", help=f"the security log (default: what LOGGING writes, or {DEFAULT_LOG})")
     parser.add_argument("--logtype", choices=["file", "short", "journal", "docker", "json"],
                         help="the form of the log's lines (default: what LOGGING writes, or file)")  # fmt: skip
+    parser.add_argument("--never-ban", action="append", metavar="ADDRESS",
+                        help="address or network that the jails ignore: yours, and the site's public ones")  # fmt: skip
     parser.add_argument("--key", choices=["ip", "net"], help="ban addresses (default) or IPv6 /64 networks")
     parser.add_argument("--no-report", action="store_true", help="do not write bans back into the log")
