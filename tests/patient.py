@@ -30,6 +30,7 @@ class FakeFail2ban:
         self.running = ["sshd", "django-auth"]
         self.acts = True
         self.problem = ""
+        self.banned: tuple[str, ...] = ()
 
     def jails(self) -> list[str]:
         if self.problem:
@@ -37,7 +38,7 @@ class FakeFail2ban:
         return self.running
 
     def status(self, jail: str) -> JailStatus:
-        return JailStatus(jail, 0, 0, 0, 0, self.read, ())
+        return JailStatus(jail, 0, 0, 0, 0, self.read, self.banned)
 
     def refusal(self) -> str:
         return ""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from security_logging.addresses import own
 from security_logging.addresses.own import own_addresses, public_addresses
 
 CODE = "from security_logging.addresses.own import ssh_client; print(ssh_client())"
@@ -47,7 +46,7 @@ def test_public_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of this machine's addresses those count that the Internet can reach."""
     said = "10.0.0.9 203.0.113.9 172.17.0.1 2001:db8::9 fe80::1 fd00::1 x \n"
     done = subprocess.CompletedProcess((), 0, said, "")
-    monkeypatch.setattr(own.subprocess, "run", lambda *words, **options: done)
+    monkeypatch.setattr(subprocess, "run", lambda *words, **options: done)
     assert list(map(str, public_addresses())) == ["203.0.113.9", "2001:db8::9"]
 
 
@@ -57,13 +56,13 @@ def test_nothing_says_the_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*words: object, **options: object) -> None:
         raise FileNotFoundError
 
-    monkeypatch.setattr(own.subprocess, "run", missing)
+    monkeypatch.setattr(subprocess, "run", missing)
     assert public_addresses() == []
 
 
 def test_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who works on the machine itself has one of its addresses; it is named once."""
     done = subprocess.CompletedProcess((), 0, "203.0.113.9", "")
-    monkeypatch.setattr(own.subprocess, "run", lambda *words, **options: done)
+    monkeypatch.setattr(subprocess, "run", lambda *words, **options: done)
     monkeypatch.setenv("SSH_CONNECTION", "203.0.113.9 1 203.0.113.9 22")
     assert list(map(str, own_addresses())) == ["203.0.113.9"]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 NAME = "django-security.json"  # in Fail2ban's directory; Fail2ban does not read it
 
@@ -56,7 +57,7 @@ def read_record(directory: Path) -> Record | None:
     """Return the record in the directory, or None if there is no valid one."""
     try:
         found = json.loads((directory / NAME).read_text(encoding="utf-8"))
-        chosen = {key: tuple(x) if isinstance(x, list) else x for key, x in found["choices"].items()}
+        chosen: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in found["choices"].items()}
         return Record(Choices(**chosen), dict(found["hashes"]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -37,6 +37,12 @@ class Command(CommandWithExamples):
         parser.add_argument("--json", action="store_true", help="print JSON")
         parser.add_argument("--no-write", action="store_true", help="log no event: neither the probe nor a suspicion")
         parser.add_argument(
+            "--site",
+            metavar="URL",
+            help="where your proxy answers on this machine, e.g. http://127.0.0.1/: send another spelling of the "
+            "forwarding header through it",
+        )
+        parser.add_argument(
             "--inventory", action="store_true", help="print where each event goes, and how long it is kept"
         )
 
@@ -46,7 +52,7 @@ class Command(CommandWithExamples):
             write = report.inventory_as_json if options["json"] else report.inventory_as_text
             self.stdout.write(write(inventory.rows()))
             return
-        found = chapters.run(write=not options["no_write"])
+        found = chapters.run(write=not options["no_write"], site=options["site"])
         paint = ConsoleFormatter(color=wants_color(options, is_terminal=self.stdout.isatty())).paint
         width = shutil.get_terminal_size().columns if self.stdout.isatty() else 0
         self.stdout.write(report.as_json(found) if options["json"] else report.as_text(found, paint, width))

@@ -9,6 +9,7 @@ from security_logging.checks.problem import Level, Problem, unknown
 from security_logging.handlers.sinks import readable_files
 from security_logging.operations.doctor import (
     addresses,
+    aliases,
     cloudwatch,
     fail2ban,
     last_day,
@@ -30,15 +31,20 @@ class Chapter:
     problems: tuple[Problem, ...]
 
 
-def run(*, write: bool = True) -> list[Chapter]:
-    """Run all checks; `write` allows them to log the probe event and the event of a suspicion."""
+def run(*, write: bool = True, site: str | None = None) -> list[Chapter]:
+    """
+    Run all checks; `write` allows them to log the probe event and the event of a suspicion.
+
+    `site` is where the site answers on this machine, to be asked with another spelling of the forwarding header.
+    """
+    spellings = [lambda: aliases.check_aliases(site)] if site and write else []
     chapters: tuple[tuple[str, tuple[Check, ...]], ...] = (
         ("Settings", (settings.check_settings, settings.check_middleware)),
         (
             "Handlers and files",
             (loggers.check_loggers, log_files.check_handlers, *([probe.check_arrival] if write else [])),
         ),
-        ("Addresses", (addresses.check_addresses,)),
+        ("Addresses", (addresses.check_addresses, *spellings)),
         ("The last day", (lambda: _check_last_day(write=write),)),
         ("Fail2ban", (fail2ban.check_fail2ban,)),
         ("CloudWatch", (cloudwatch.check_cloudwatch,)),

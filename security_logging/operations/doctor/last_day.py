@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from security_logging.addresses.chain import TRUSTED_PROXY
+from security_logging.addresses.own import own_addresses
 from security_logging.addresses.parsing import parse_address, readable_networks
 from security_logging.addresses.proxies import PRESETS
 from security_logging.checks.problem import Problem, error, note, ok, warning
@@ -17,9 +19,11 @@ from security_logging.events.fields import UNKNOWN
 from security_logging.events.types import WRONG_ADDRESS_SUSPECTED
 from security_logging.logger import log_event
 from security_logging.operations import reading
+from security_logging.operations.doctor.fail2ban import unprotected
 
 DAY = timedelta(days=1)
 FEWEST = 20  # events of clients; fewer prove nothing
+FEWEST_IN_FOLDER = 5  # events
 MOST = 0.9  # the share of them with one address that is suspicious
 CAPACITY = 50_000  # different addresses that are counted
 _PRIVATE = readable_networks(("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
@@ -35,6 +39,9 @@ class ClientCounts:
     addresses: Counter[str] = field(default_factory=Counter)
     peers: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    counted: Counter[str] = field(default_factory=Counter)  # by address, of what Fail2ban counts
+    found_in: Counter[str] = field(default_factory=Counter)  # by folder, with an address
+    lost_in: Counter[str] = field(default_factory=Counter)  # by folder, where a trusted proxy named none
     newest: datetime | None = None
     capacity: int = CAPACITY
 
@@ -47,8 +54,13 @@ class ClientCounts:
         if event.address == UNKNOWN:
             self._count(self.peers, str(event.fields.get("peer", UNKNOWN)))
             self._count(self.reasons, str(event.fields.get("ip_reason", UNKNOWN)))
+            if event.fields.get("ip_reason") == TRUSTED_PROXY:
+                self._count(self.lost_in, _folder(event))
         else:
             self._count(self.addresses, event.address)
+            if event.type.counted_as:
+                self._count(self.counted, event.address)
+            self._count(self.found_in, _folder(event))
             if "claimed" in event.fields:
                 self._count(self.claimed, event.address)
 
@@ -80,6 +92,8 @@ def check_last_day(path: Path, now: datetime | None = None, *, write: bool = Tru
     else:
         yield ok("history", f"{path}: {counts.clients} events of clients in the last day, {_ago(counts, present)}.")
         yield from _check_addresses(counts, write=write)
+        yield from _check_own_addresses(counts)
+        yield from _check_folders(counts)
         yield from _check_clock(counts, present)
     strange = reader.skipped - reader.foreign
     if strange:
@@ -148,6 +162,34 @@ def _check_addresses(counts: ClientCounts, *, write: bool) -> Iterator[Problem]:
             detail=f"{found.message} {found.fix}",
         )
     yield error("history.address", found.message, found.fix)
+
+
+def _check_own_addresses(counts: ClientCounts) -> Iterator[Problem]:
+    for address in unprotected(own_addresses()):
+        if number := counts.counted[address]:
+            message = f"{number} counted events of the last day name {address}, an address of yours or of this machine."
+            fix = f"manage.py security_fail2ban install --never-ban {address}"
+            yield warning("history.own_address", message, fix)
+
+
+def _check_folders(counts: ClientCounts) -> Iterator[Problem]:
+    """Look for folders of which no event has an address, beside others that have: nginx lacks the header there."""
+    if sum(counts.found_in.values()) < FEWEST_IN_FOLDER:
+        return
+    for folder, number in counts.lost_in.most_common(3):
+        if number >= FEWEST_IN_FOLDER and not counts.found_in[folder]:
+            message = (
+                f"All {number} events below {folder} have no address, because the proxy names no client there; "
+                "elsewhere it does."
+            )
+            fix = "An nginx location with a proxy_set_header of its own inherits none: repeat X-Forwarded-For in it."
+            yield warning("history.location", message, fix)
+
+
+def _folder(event: SecurityEvent) -> str:
+    """Return the first folder of the path, which the client wrote."""
+    first, slash, _ = str(event.fields.get("path", "")).partition("?")[0].lstrip("/").partition("/")
+    return f"/{first}{slash}"
 
 
 def _check_clock(counts: ClientCounts, now: datetime) -> Iterator[Problem]:

@@ -136,6 +136,19 @@ def nothing_installed(patient: Patient) -> None:
     patient.configuration.mkdir()
 
 
+def locked_out(patient: Patient) -> None:
+    """The administrator, logged in by SSH, mistypes a password."""
+    patient.monkeypatch.setenv("SSH_CONNECTION", "203.0.113.7 50000 10.0.0.9 22")
+    patient.fail2ban.banned = ("203.0.113.7",)
+    clients(3, ip="203.0.113.7")(patient)
+
+
+def location_without_header(patient: Patient) -> None:
+    """One location of nginx names no client."""
+    clients(20, ip="203.0.113.9", path="/accounts/login/")(patient)
+    clients(5, ip_reason="trusted_proxy", path="/shop/login/")(patient)
+
+
 def lost_line(patient: Patient) -> None:
     """Let the handler write nothing."""
     patient.handler.emit = lambda record: None  # type: ignore[method-assign]  # breaks it on purpose
@@ -241,6 +254,9 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
     ),
     ("no jail of ours", lambda p: setattr(p.fail2ban, "running", ["sshd"]), "jail.none", "None of our jails"),
     ("a jail reads another file", lambda p: setattr(p.fail2ban, "read", ("/x.log",)), "jail.logpath", "logpath = /"),
+    ("your own address in the log", locked_out, "history.own_address", "install --never-ban 203.0.113.7"),
+    ("your own address is banned", locked_out, "fail2ban.own_address", "unban 203.0.113.7"),
+    ("a location without the header", location_without_header, "history.location", "All 5 events below /shop/ have"),
     ("a jail without an action", lambda p: setattr(p.fail2ban, "acts", False), "jail.no_action", "has no action"),
 )
 
