@@ -125,7 +125,11 @@ def presets() -> str:
     from security_logging.addresses.proxies import PRESETS
 
     def ranges(preset: Preset) -> str:
-        return f"[published]({preset.source}), as of {preset.date}" if preset.date else ", ".join(preset.networks)
+        return (
+            f"[published]({preset.source.partition(',')[0]}), as of {preset.date}"
+            if preset.date
+            else ", ".join(preset.networks)
+        )
 
     rows = [[f"`{p.name}`", ranges(p), f"`{p.header or 'X-Forwarded-For'}`", p.note] for p in PRESETS.values()]
     return table(["preset", "networks", "header", "what it is for, and what you accept by it"], rows)
