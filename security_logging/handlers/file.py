@@ -13,6 +13,7 @@ from security_logging.handlers.open_file import OpenFile
 from security_logging.handlers.unlocked import UnlockedHandler
 from security_logging.internal import degraded
 from security_logging.internal.errors import report_misuse
+from security_logging.internal.files import open_file
 
 # Opening a FIFO that nobody reads would wait, and a login with it: O_NONBLOCK makes that, and a full pipe, an error.
 # On a regular file it does nothing. Windows knows neither flag.
@@ -25,7 +26,8 @@ class SecurityFileHandler(UnlockedHandler, logging.FileHandler):
     Append each record to a file with a single write, so that several threads and processes can share the file.
 
     The file is opened at the first record, created with mode 0640, and opened again when logrotate has renamed it or
-    something has closed it. With `rotate_bytes` the processes rename it themselves before it grows beyond that size,
+    something has closed it. As root it follows no link of another user's, and a new file belongs to the owner of the
+    old one or of the directory, so that the site can go on with it. With `rotate_bytes` the processes rename it themselves before it grows beyond that size,
     and keep `rotate_files` old ones; not on Windows. A line that cannot be written - directory missing, disk full,
     permission denied, pipe full - goes to standard error instead, where systemd or Docker keep it, unless that is full
     too; `failures` counts such lines. `emit` raises nothing: a login must not fail for want of disk space. What
@@ -51,6 +53,7 @@ class SecurityFileHandler(UnlockedHandler, logging.FileHandler):
         self.failures = 0
         self.rotate_bytes = rotate_bytes if rotation.is_possible() else 0
         self.rotate_files = max(1, rotate_files)
+        self._before: os.stat_result | None = None  # the file that was open last
         super().__init__(filename, mode="a", encoding=encoding, delay=True)
         self._last_resort = LastResort(f"cannot write {self.baseFilename}")
 
@@ -69,7 +72,7 @@ class SecurityFileHandler(UnlockedHandler, logging.FileHandler):
         super().close()
 
     def _open(self) -> Any:
-        return OpenFile(os.open(self.baseFilename, _FLAGS, self.file_mode))
+        return OpenFile(open_file(self.baseFilename, _FLAGS, self.file_mode, self._before))
 
     def _write(self, line: str) -> None:
         data = line.encode(self.encoding or "ascii", "backslashreplace") + b"\n"
@@ -89,6 +92,7 @@ class SecurityFileHandler(UnlockedHandler, logging.FileHandler):
         file = self.stream
         status = file.status() if file is not None else None
         if status is None or not file.is_named(self.baseFilename):
+            self._before = status or self._before  # after a rotation the new file belongs to whom the old one did
             self.stream = file = self._open()
             status = os.fstat(file.fileno())
         return file, status.st_size

@@ -1,0 +1,96 @@
+"""Root writes a line now and then, e.g. in a management command, and the site goes on with the log."""
+
+from __future__ import annotations
+
+import pytest
+
+from private_root import run_as_root
+
+_WRITE = """
+import logging
+from security_logging.handlers import SecurityFileHandler
+
+def log(handler, message):
+    handler.handle(logging.LogRecord("x", logging.WARNING, "", 1, message, None, None))
+
+def log_as_site(path, message):
+    '''Log in a process of the site's user, to its end.'''
+    child = os.fork()
+    if not child:
+        os.setgroups([])
+        os.setgid(SITE)
+        os.setuid(SITE)
+        log(SecurityFileHandler(path), message)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+def shown(path):
+    found = os.stat(path)
+    return f"{open(path).read().split()} {found.st_uid}:{found.st_gid} {stat.S_IMODE(found.st_mode):o}"
+
+LOG = "/srv/django/security.log"
+root = SecurityFileHandler(LOG)
+"""
+
+
+def test_root_writes_first() -> None:
+    """A log that root's `createsuperuser` begins belongs to the site, whose later lines arrive."""
+    script = """
+site_directory("/srv/django", 0o750)
+log(root, "root")
+log_as_site(LOG, "site")
+print(shown(LOG))
+"""
+    assert run_as_root(_WRITE + script).stdout == "['root', 'site'] 65534:65534 640\n"
+
+
+def test_root_writes_first_where_the_group_writes() -> None:
+    """In root's directory for a group, which the site is of, the group may write the log that root begins."""
+    script = """
+os.mkdir("/srv/django")
+os.chown("/srv/django", 0, SITE)
+os.chmod("/srv/django", 0o2770)
+log(root, "root")
+log_as_site(LOG, "site")
+print(shown(LOG))
+"""
+    assert run_as_root(_WRITE + script).stdout == "['root', 'site'] 0:65534 660\n"
+
+
+def test_root_writes_first_after_a_rotation() -> None:
+    """A log that was renamed under root's handler has a successor with its owner, group and mode, set user ID aside."""
+    script = """
+os.mkdir("/srv/django")
+open(LOG, "w").close()
+os.chown(LOG, SITE, 4)
+os.chmod(LOG, 0o4660)
+log(root, "one")
+os.rename(LOG, f"{LOG}.1")
+log(root, "root")
+log_as_site(LOG, "site")
+print(shown(LOG))
+"""
+    assert run_as_root(_WRITE + script).stdout == "['root', 'site'] 65534:4 660\n"
+
+
+@pytest.mark.parametrize("moment", ["before", "meanwhile"])
+def test_link_of_the_site(moment: str) -> None:
+    """Root's line goes to standard error when the log's directory is the site's link, and nothing to its target."""
+    script = """
+site_directory("/srv/site")
+os.mkdir("/srv/target", 0o700)
+handler = SecurityFileHandler("/srv/site/logs/security.log")
+if sys.argv[1] == "meanwhile":
+    site_directory("/srv/site/logs")
+    log(handler, "kept")
+    os.rename("/srv/site/logs", "/srv/site/aside")
+os.symlink("/srv/target", "/srv/site/logs")
+os.chown("/srv/site/logs", SITE, SITE, follow_symlinks=False)
+log(handler, "line")
+print(handler.failures, os.listdir("/srv/target"))
+"""
+    run = run_as_root(_WRITE + script, moment)
+    notice, line = run.stderr.splitlines()
+    assert (run.stdout, line) == ("1 []\n", "line")
+    assert "/srv/site/logs is a link to /srv/target, and others than root can change it" in notice
+    assert "write /srv/target/security.log" in notice
