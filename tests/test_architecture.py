@@ -54,13 +54,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "checks": (
         {
             *("addresses", "checks.messages", "checks.problem", "conf", "events", "handlers", "integrations"),
-            *("logging_config", "request", "watchers"),
+            *("internal", "logging_config", "request", "watchers"),
         },
         DJANGO,
     ),
     "apps": ({"checks", "integrations", "logger", "watchers"}, DJANGO),
     # Others that read the line.
-    "fail2ban": ({"addresses", "checks.problem", "events"}, set()),
+    "fail2ban": ({"addresses", "checks.problem", "events", "internal"}, set()),
     # The only importer of boto3 and watchtower: they open connections and take a second to load.
     "cloudwatch": (
         {"checks.messages", "checks.problem", "conf", "events", "formatters", "internal", "logger"},
@@ -70,13 +70,14 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "operations": (
         {
             *("addresses", "checks", "checks.problem", "conf", "events", "fail2ban", "formatters", "handlers"),
-            *("logger", "logging_config", "request"),
+            *("internal", "logger", "logging_config", "request"),
         },
         DJANGO,
     ),
     "management": (
         {
-            *("checks.problem", "cloudwatch", "conf", "events", "fail2ban", "formatters", "handlers", "log_filters"),
+            *("checks.problem", "cloudwatch", "conf", "events", "fail2ban", "formatters", "handlers", "internal"),
+            "log_filters",
             *("operations", "request"),
         },
         DJANGO,

@@ -15,6 +15,7 @@ from django.conf import settings
 from security_logging.checks.problem import Problem, warning
 from security_logging.conf import Settings, conf
 from security_logging.handlers.sinks import handlers_of
+from security_logging.internal.files import open_to_read
 
 _TAIL = 65_536  # bytes of the log that are searched for forwarding headers
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')  # a text of the line, in which a client may have written anything
@@ -90,7 +91,7 @@ def _tail(path: Path) -> bytes:
     try:
         if not path.is_file():
             return b""
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             file.seek(max(0, path.stat().st_size - _TAIL))
             return file.read(_TAIL).partition(b"\n")[2] if file.tell() else file.read(_TAIL)
     except OSError:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from security_logging.addresses.parsing import Network, holds, parse_network, readable_networks
+from security_logging.fail2ban.secrets import masked
 
 TIMEOUT = 60  # seconds; a reload waits for the actions of every jail
 _OF_THE_SITE = ("PYTHONHOME", "PYTHONPATH")
@@ -82,7 +83,7 @@ class Client:
         except subprocess.TimeoutExpired:
             raise ClientError(f"{self.command[0]} did not answer within {TIMEOUT} seconds") from None
         if result.returncode:
-            said = (result.stderr or result.stdout).strip()
+            said = masked((result.stderr or result.stdout).strip())  # it may name an action with its token
             raise (NotAllowedError if "Permission denied" in said else ClientError)(said)
         return result.stdout
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from io import TextIOWrapper
 from pathlib import Path
 
 from security_logging.addresses.parsing import parse_address
@@ -12,6 +13,7 @@ from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import UNKNOWN
 from security_logging.events.line import IDENT, parse
 from security_logging.events.type_registry import MODES, counted
+from security_logging.internal.files import open_to_read
 
 # The part of a line that the filter needs in mode normal; see its DEV NOTES.
 _REMAINS = re.compile(rf"\S+ {IDENT}\[\d+\]: ([a-z0-9_]+) ip=([0-9a-f.:]+) ")
@@ -48,7 +50,7 @@ def counting_modes(event: SecurityEvent) -> list[str]:
 def explain_file(path: Path) -> list[str]:
     """Return how many lines of a log are counted, how many are not, and why; the most frequent reason first."""
     verdicts: Counter[str] = Counter()
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+    with open_to_read(path) as file, TextIOWrapper(file, "utf-8", errors="replace", newline="\n") as lines:
         verdicts.update(_verdict(line.rstrip("\n")) for line in lines)
     return [f"{number:>8}  {verdict}" for verdict, number in verdicts.most_common()] or ["The file is empty."]
 

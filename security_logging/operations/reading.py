@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, cast
@@ -16,6 +16,7 @@ from security_logging.events import ecs
 from security_logging.events.event import SecurityEvent
 from security_logging.events.line import parse as parse_line
 from security_logging.events.type_registry import FOREIGN
+from security_logging.internal.files import open_to_read
 
 LONGEST = 65_536  # bytes of a line that are kept; ours are far shorter
 POLL_SECONDS = 0.25
@@ -68,12 +69,12 @@ def lines_of(
     None stops there. When logrotate has renamed the file, the new one is read. Memory does not grow with the file.
     Raises OSError when the log cannot be read.
     """
-    file = path.open("rb")
+    file = open_to_read(path)
     try:
         if not past:
             file.seek(0, os.SEEK_END)
         for older in rotated(path, since) if since and past else []:
-            with closing(_open(older)) as rotated_file:
+            with _open(older) as rotated_file:
                 yield from _lines(rotated_file)
         yield from _whole_lines(file)
         while wait is not None:
@@ -83,7 +84,7 @@ def lines_of(
             if is_renamed:
                 yield from _lines(file)
                 file.close()
-                file = path.open("rb")
+                file = open_to_read(path)
             elif file.tell() > os.fstat(file.fileno()).st_size:
                 file.seek(0)
             yield from _whole_lines(file)
@@ -105,8 +106,10 @@ def rotated(path: Path, since: datetime | None = None) -> list[Path]:
     return [old for modified, old in sorted(found) if modified >= least]
 
 
-def _open(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    with open_to_read(path) as file:
+        yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if path.suffix == ".gz" else file
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -298,6 +298,6 @@ def test_unreadable(use: Callable[..., None], tmp_path: Path, monkeypatch: pytes
     def refuse(*arguments: object, **options: object) -> None:
         raise PermissionError(path)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     use(SecurityFileHandler(path))
     assert _ids() == []

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from security_logging.internal.files import open_file
+
 CHUNK_BYTES = 950_000  # one batch, with the bytes that CloudWatch counts for each event
 GRACE = 2.0  # seconds in which a writer may still write into a renamed file
 _HEAD_BYTES = 256  # they contain time and id of the first line, which no other file has
@@ -119,7 +121,7 @@ class LogFile:
 
     def _open(self, path: Path) -> bool:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = open_file(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         self.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from security_logging.checks.problem import Problem
 from security_logging.events.line import IDENT
 from security_logging.fail2ban.checking.problems import problem
+from security_logging.internal.files import open_to_read
 
 QUIET_DAYS = 7
 CLOCK_SECONDS = 60  # Fail2ban itself ignores smaller differences
@@ -90,7 +91,7 @@ def tail(path: Path, size: int = _TAIL) -> list[str]:
     try:
         if not path.is_file():
             return []  # reading a pipe would wait for ever, and take lines from its real reader
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             start = file.seek(max(0, path.stat().st_size - size))
             lines = file.read(size).decode("utf-8", "replace").split("\n")
     except OSError:

@@ -13,6 +13,7 @@ from security_logging.addresses.proxies import PRESETS
 from security_logging.fail2ban.files.fronts import FRONTS, ChoiceError
 from security_logging.fail2ban.files.record import Choices
 from security_logging.fail2ban.installing import questions
+from security_logging.fail2ban.secrets import is_secret
 from security_logging.fail2ban.site import Site
 
 HERE, ELSEWHERE = "here", "elsewhere"
@@ -68,7 +69,10 @@ def parameters(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not _PARAMETER.fullmatch(name) or _UNSAFE.search(value):
-            raise ChoiceError(f"--set {word!r} is not NAME=VALUE, or holds what Fail2ban would misread")
+            # Without the value, which may be a token.
+            raise ChoiceError(
+                f"--set {name if equals else '...'} is not NAME=VALUE, or holds what Fail2ban would misread"
+            )
         found[name] = value
     return found
 
@@ -105,7 +109,7 @@ def _words(texts: Sequence[str]) -> list[str]:
 
 
 def _parameter(name: str) -> str:
-    value = questions.text(f"{name}, for the action that bans", is_secret="token" in name)
+    value = questions.text(f"{name}, for the action that bans", is_secret=is_secret(name))
     return parameters([f"{name}={value}"])[name]
 
 

@@ -14,12 +14,13 @@ from security_logging.fail2ban.client import Client
 from security_logging.fail2ban.files.plan import wanted_files
 from security_logging.fail2ban.files.record import NAME, Choices, read_record, render_record
 from security_logging.fail2ban.installing import questions, site_settings
-from security_logging.fail2ban.installing.changes import Change, changes, read
+from security_logging.fail2ban.installing.changes import Change, changes, mode_of, read
 from security_logging.fail2ban.installing.choosing import choices_from, place_of, proxies_of
 from security_logging.fail2ban.installing.install import Installed, install
 from security_logging.fail2ban.installing.log_file import likely_owner
 from security_logging.fail2ban.installing.site_settings import Lacking
 from security_logging.fail2ban.site import Site
+from security_logging.internal.files import write_file
 
 Write = Callable[[str], object]
 _OURS = ("file", "json")  # logtypes whose log the site writes; all others are written by somebody else
@@ -116,10 +117,7 @@ def _say_what_is_left(write: Write, lines: Sequence[str], path: Path | None, *, 
 
 def _write_for_elsewhere(directory: Path, files: Mapping[str, str], write: Write) -> None:
     for name, text in files.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o600 if "token=" in text else 0o644)
+        write_file(directory / name, text.encode(), mode_of(name, text))
     write(f"{len(files)} files written to {directory}. On the machine of Fail2ban, where the log must exist first:")
     quoted = shlex.quote(str(directory))
     write(f"  cp -r {quoted}/. /etc/fail2ban/ && fail2ban-client -t && fail2ban-client reload")

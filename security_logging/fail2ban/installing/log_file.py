@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from security_logging.fail2ban.installing.undoing import Undoing
+from security_logging.internal.files import Place
 
 MODE, DIRECTORY_MODE = 0o640, 0o2750
 WEB_USER, LOG_GROUP = "www-data", "adm"  # Debian's
@@ -20,17 +21,15 @@ def create_log(done: Undoing, path: Path, owner: str = "") -> None:
 
     `owner` is "user:group" of the site's processes, in names or, as a container's user has no name here, in numbers;
     empty leaves the owner to this process. A directory that exists keeps its owner, for it may be /var/log. Raises
-    LookupError for a user or group that is not there.
+    LookupError for a user or group that is not there, UntrustedPathError when another user's link leads to the log.
     """
     numbers = _numbers(owner) if owner else (-1, -1)
-    if done.make_directory(path.parent, DIRECTORY_MODE):
-        os.chown(path.parent, *numbers, follow_symlinks=False)
-        path.parent.chmod(DIRECTORY_MODE)  # a change of owner took the setgid bit
-    if os.path.lexists(path):
+    place = done.place(path, DIRECTORY_MODE, numbers)
+    if place.exists():
         return
-    # By its descriptor: the directory may belong to the site's user, who could put a link in the file's place.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
-    done.undo_with(lambda: _remove_empty(path))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(place.name, flags, MODE, dir_fd=place.directory)
+    done.undo_with(lambda: _remove_empty(place))
     try:
         os.fchown(descriptor, *numbers)
         os.fchmod(descriptor, MODE)
@@ -66,6 +65,6 @@ def _numbers(owner: str) -> tuple[int, int]:
         raise LookupError(f"--owner {owner}: {error.args[0]}") from None
 
 
-def _remove_empty(path: Path) -> None:
-    if not path.stat().st_size:  # whose site has begun to write keeps it
-        path.unlink()
+def _remove_empty(place: Place) -> None:
+    if not place.stat().st_size:  # whose site has begun to write keeps it
+        os.unlink(place.name, dir_fd=place.directory)

@@ -57,9 +57,10 @@ class Lacking:
 
 
 def appended(path: Path, lines: Sequence[str]) -> Change:
-    """Return the change that adds the lines to the settings."""
+    """Return the change that adds the lines to the settings; a link to them stays, and leads to the new ones."""
+    path = path.resolve()
     old = read(path) or ""
-    return Change(path, old, f"{old.rstrip()}\n\n{chr(10).join(lines)}\n", mode=None)
+    return Change(path, old, f"{old.rstrip()}\n\n{chr(10).join(lines)}\n", mode=None, is_appended=True)
 
 
 def failure() -> str:

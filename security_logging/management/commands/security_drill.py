@@ -20,6 +20,7 @@ from django.urls import Resolver404, resolve
 
 from security_logging import log_filters
 from security_logging.fail2ban.client import Client
+from security_logging.internal.files import write_file
 from security_logging.management.examples import CommandWithExamples
 from security_logging.operations.drill import report
 from security_logging.operations.drill.drill import Drill
@@ -102,7 +103,7 @@ class Command(CommandWithExamples):
                  ".json": report.as_json(outcome, strict=options["strict"])}  # fmt: skip
         self.stdout.write(texts[".json" if options["json"] else ".md"])
         for suffix, text in texts.items() if options["report"] else ():
-            options["report"].with_suffix(suffix).write_text(text, encoding="utf-8")
+            write_file(options["report"].with_suffix(suffix), text.encode())
         sys.exit(outcome.status(strict=options["strict"]))
 
 

@@ -20,10 +20,13 @@ from security_logging.fail2ban.files.fronts import ChoiceError
 from security_logging.fail2ban.files.plan import jail_options
 from security_logging.fail2ban.files.shipped import JAIL_NAMES, shipped_files
 from security_logging.fail2ban.installing import install_command, options
+from security_logging.fail2ban.installing.changes import mode_of
 from security_logging.fail2ban.installing.choosing import choices_from
 from security_logging.fail2ban.installing.install import InstallError
 from security_logging.fail2ban.installing.questions import UnansweredError
+from security_logging.fail2ban.secrets import masked
 from security_logging.formatters.record_text import visible
+from security_logging.internal.files import write_file
 from security_logging.operations.doctor.fail2ban import CONFIGURATION
 from security_logging.operations.site import this_site
 
@@ -67,8 +70,7 @@ class Command(BaseCommand):
             return
         for name, text in files.items():
             path = options["directory"] / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            write_file(path, text.encode(), mode_of(name, text))
             self.stdout.write(str(path))
 
     def _install(self, options: dict[str, Any]) -> None:
@@ -123,8 +125,8 @@ class Command(BaseCommand):
 
 
 def visible_lines(text: str) -> str:
-    """Return the text with all control characters escaped, except line ends."""
-    return "\n".join(map(visible, text.split("\n")))
+    """Return the text without secrets, and with all control characters escaped, except line ends."""
+    return "\n".join(map(visible, masked(text).split("\n")))
 
 
 def _as_file(text: str) -> Path | None:

@@ -11,6 +11,7 @@ from security_logging.checks.problem import Problem, error, ok, unknown
 from security_logging.events.types import DRILL
 from security_logging.handlers.senders import SenderHandler
 from security_logging.handlers.sinks import Sink, sinks
+from security_logging.internal.files import open_to_read
 from security_logging.logger import is_wanted, log_event
 from security_logging.operations import reading
 from security_logging.operations.doctor import cloudwatch
@@ -66,7 +67,7 @@ def _arrived(sink: Sink, event_id: str) -> Problem:
 
 def _find(path: Path, event_id: str) -> str | None:
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             file.seek(max(0, path.stat().st_size - _TAIL))
             lines = file.read(_TAIL).split(b"\n")
     except OSError:

@@ -7,9 +7,10 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from security_logging.events.event import SecurityEvent
+from security_logging.internal.files import open_to_read
 from security_logging.operations import reading
 
 POLL_SECONDS = 0.05
@@ -25,9 +26,9 @@ class Watch:
         self.events: list[SecurityEvent] = []
         self.written = bytearray()
         self._rest = b""
-        self._file: BinaryIO | None = None
+        self._file: IO[bytes] | None = None
         with contextlib.suppress(FileNotFoundError):
-            self._file = path.open("rb")
+            self._file = open_to_read(path)
             self._file.seek(0, os.SEEK_END)
 
     def read(self) -> list[SecurityEvent]:
@@ -37,7 +38,7 @@ class Watch:
             self._take()
             self.close()
             with contextlib.suppress(FileNotFoundError):
-                self._file = self.path.open("rb")
+                self._file = open_to_read(self.path)
             self._take()
         return self.events
 
