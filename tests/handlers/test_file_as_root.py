@@ -94,3 +94,72 @@ print(handler.failures, os.listdir("/srv/target"))
     assert (run.stdout, line) == ("1 []\n", "line")
     assert "/srv/site/logs is a link to /srv/target, and others than root can change it" in notice
     assert "write /srv/target/security.log" in notice
+
+
+_ROTATE = """
+from security_logging.handlers.rotating import RotatingSecurityFileHandler
+
+def rotating():
+    return RotatingSecurityFileHandler(LOG, maxBytes=10, backupCount=2)
+
+def as_site_once(work):
+    child = os.fork()
+    if not child:
+        os.setgroups([])
+        os.setgid(SITE)
+        os.setuid(SITE)
+        work()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+def shown_all():
+    for name in sorted(os.listdir("/srv/django")):
+        print(name, shown(f"/srv/django/{name}"))
+"""
+
+
+def test_root_rotates() -> None:
+    """Where root rotates, or is the first to write and to lock, the site goes on, and rotates too."""
+    script = """
+site_directory("/srv/django", 0o750)
+log(rotating(), "root-begins")
+log(rotating(), "root-rotates")
+as_site_once(lambda: log(rotating(), "site-rotates"))
+log(rotating(), "root-again")
+as_site_once(lambda: log(rotating(), "site"))
+shown_all()
+"""
+    assert run_as_root(_WRITE + _ROTATE + script).stdout.splitlines() == [
+        ".__security.lock [] 65534:65534 640",
+        "security.log ['site'] 65534:65534 640",
+        "security.log.1 ['root-again'] 65534:65534 640",
+        "security.log.2 ['site-rotates'] 65534:65534 640",
+    ]
+
+
+def test_root_rotates_in_a_directory_of_roots() -> None:
+    """In root's own directory the new file is the owner's of the old one."""
+    script = """
+os.mkdir("/srv/django")
+open(LOG, "w").write("x" * 20)
+os.chown(LOG, SITE, 4)
+os.chmod(LOG, 0o640)
+log(rotating(), "root")
+print(shown(LOG))
+"""
+    assert run_as_root(_WRITE + _ROTATE + script).stdout == "['root'] 65534:4 640\n"
+
+
+def test_root_rotates_through_a_link() -> None:
+    """Root renames nothing through a link that the site's user put there."""
+    script = """
+site_directory("/srv/site")
+os.mkdir("/srv/target", 0o700)
+open("/srv/target/security.log", "w").write("x" * 20)
+os.symlink("/srv/target", "/srv/django")
+os.chown("/srv/django", SITE, SITE, follow_symlinks=False)
+log(rotating(), "root")
+print(os.listdir("/srv/target"))
+"""
+    run = run_as_root(_WRITE + _ROTATE + script)
+    assert (run.stdout, "others than root can change it" in run.stderr) == ("['security.log']\n", True)
