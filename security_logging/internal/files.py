@@ -154,6 +154,17 @@ def is_roots_alone(path: str | os.PathLike[str]) -> bool:
     return place.is_roots
 
 
+def is_roots_by_mistake(path: Path) -> bool:
+    """
+    Tell whether only root can write a file of a site that another user runs, as its directory shows.
+
+    Raises OSError when it cannot be looked at.
+    """
+    found, directory = path.stat(), path.parent.stat()
+    is_of_others = bool(directory.st_uid or (directory.st_mode & stat.S_IWGRP and directory.st_gid))
+    return is_of_others and not found.st_uid and not found.st_mode & stat.S_IWGRP
+
+
 class _Walk:
     """One walk along a path; `here` is the directory reached so far."""
 

@@ -66,7 +66,7 @@ print(number)
 def shipped_rules(directory: Path) -> str:
     """Return the shipped configuration for logs of this user's in that directory."""
     text = SHIPPED.read_text().replace("/var/log/django", str(directory))
-    return re.sub(r"create 0640 .*", f"create 0640 {directory.owner()} {directory.group()}", text)
+    return re.sub(r"(su|create 0640) .*", rf"\1 {directory.owner()} {directory.group()}", text)
 
 
 def test_shipped_logrotate(tmp_path: Path) -> None:

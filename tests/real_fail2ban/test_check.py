@@ -16,6 +16,7 @@ import pytest
 from django.core.management import call_command
 
 from fail2ban_setup import SetUp, healthy, line, start
+from requires import require_root
 from security_logging.events.event import make_event
 from security_logging.events.line import render
 from security_logging.events.types import LOGIN
@@ -72,6 +73,13 @@ def pipe(s: SetUp) -> None:
 def nobody_writes(s: SetUp) -> None:
     """Leave an empty log that belongs to root alone."""
     s.log.write_text("")
+
+
+def root_wrote_first(s: SetUp) -> None:
+    """Leave a log that root began in the directory of the site's user."""
+    require_root()
+    os.chown(s.log.parent, 65534, 65534)
+    os.chown(s.log, 0, 0)
 
 
 def deaf_nginx(s: SetUp) -> None:
@@ -153,6 +161,7 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
     ("the log is a pipe", pipe, "log.no_file", "move it away"),
     ("anybody may write the log", lambda s: s.log.chmod(0o666), "log.writable", "chmod 0640"),
     ("only root may write the log", nobody_writes, "log.owner", "chown www-data:adm"),
+    ("root wrote the log first", root_wrote_first, "log.owner", "chown nobody:nogroup"),
     (
         "the log does not grow",
         lambda s: s.dated(login(-60 * 24 * 9), seconds_ago=9 * 86_400),

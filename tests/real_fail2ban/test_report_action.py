@@ -26,7 +26,7 @@ maxretry = 1
 bantime = 600
 logpath = {0}/{4}.log
 action = tofile
-         django-security-report[log="{0}/{1}.log", form={3}]
+         django-security-report[log="{0}/{5}{1}.log", form={3}]
 """
 READERS: dict[str, Callable[[str], SecurityEvent]] = {"text": parse, "json": parse_json}
 WRITERS: dict[str, Callable[[SecurityEvent], str]] = {
@@ -43,9 +43,11 @@ class Report:
         self.directory = directory
         for form in READERS:
             self.log(form).touch()
-        text, ecs = (directory, "text", "file", "text", "text"), (directory, "json", "json", "json", "json")
-        unread = (directory, "unread", "file", "text", "text")  # nobody reads the log that it reports to
-        write_config(directory, "".join(JAIL.format(*jail) for jail in (text, ecs, unread)))
+        text, ecs = (directory, "text", "file", "text", "text", ""), (directory, "json", "json", "json", "json", "")
+        # Nobody reads the logs that these report to.
+        unread = (directory, "unread", "file", "text", "text", "")
+        linked = (directory, "linked", "file", "text", "text", "logs/")
+        write_config(directory, "".join(JAIL.format(*jail) for jail in (text, ecs, unread, linked)))
         self.fail2ban = PrivateFail2ban(directory)
 
     def log(self, form: str) -> Path:
@@ -159,6 +161,15 @@ def test_only_an_existing_log(report: Report, trap: str) -> None:
     report.fail2ban.ban("unread", "203.0.113.7")
     report.fail2ban.wait_for(lambda: "failed to open" in report.fail2ban.log, "the refusal")
     assert (elsewhere.read_text(), log.exists()) == ("untouched\n", trap != "nothing")
+
+
+def test_link_in_the_path(report: Report) -> None:
+    """Root does not follow a link that the site's user put in the place of the log's directory."""
+    (report.directory / "logs").symlink_to(report.directory)
+    (report.directory / "linked.log").touch()
+    report.fail2ban.ban("linked", "203.0.113.7")
+    report.fail2ban.wait_for(lambda: "a link leads to" in report.fail2ban.log, "the refusal")
+    assert report.lines("linked") == []
 
 
 def test_no_address(report: Report) -> None:

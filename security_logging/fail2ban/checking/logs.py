@@ -12,7 +12,7 @@ from pathlib import Path
 from security_logging.checks.problem import Problem
 from security_logging.events.line import IDENT
 from security_logging.fail2ban.checking.problems import problem
-from security_logging.internal.files import open_to_read
+from security_logging.internal.files import is_roots_by_mistake, open_to_read
 
 QUIET_DAYS = 7
 CLOCK_SECONDS = 60  # Fail2ban itself ignores smaller differences
@@ -49,8 +49,9 @@ def of_log(path: Path) -> Iterator[Problem]:
         return
     if found.st_mode & stat.S_IWOTH:
         yield problem("log.writable", path=path)
-    if not found.st_size and not found.st_uid and not found.st_mode & stat.S_IWGRP:
-        yield problem("log.owner", path=path)
+    is_new_and_roots = not found.st_size and not found.st_uid and not found.st_mode & stat.S_IWGRP
+    if is_new_and_roots or is_roots_by_mistake(path):
+        yield problem("log.owner", path=path, owner=_owner(path.parent))
     if (days := int((time.time() - found.st_mtime) / 86_400)) >= QUIET_DAYS:
         yield problem("log.quiet", path=path, days=days)
     yield from _of_lines(path, found.st_mtime)
@@ -59,6 +60,17 @@ def of_log(path: Path) -> Iterator[Problem]:
 def form_of(path: Path) -> str:
     """Return the logtype of the last line that is ours: file, json, docker or short; "" when there is none."""
     return next((form for line in reversed(tail(path)) if (form := _form(line))), "")
+
+
+def _owner(directory: Path) -> str:
+    """Return whom a log in the directory should belong to, as chown wants it."""
+    found = directory.stat()
+    if not found.st_uid:
+        return "www-data:adm"
+    try:
+        return f"{directory.owner()}:{directory.group()}"
+    except KeyError:  # a container's user has no name here
+        return f"{found.st_uid}:{found.st_gid}"
 
 
 def _of_lines(path: Path, written: float) -> Iterator[Problem]:

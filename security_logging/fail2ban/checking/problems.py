@@ -158,8 +158,8 @@ _DECLARED = (
     ),
     error(
         "log.owner",
-        "{path} is empty, and only root can write it.",
-        "chown www-data:adm {path} (the user that runs the site)",
+        "Only root can write {path}, so that no event arrives of a site that another user runs.",
+        "chown {owner} {path} (the user that runs the site)",
     ),
     warning(
         "log.quiet",

@@ -22,7 +22,7 @@ def jail_options(
 
     Raises ChoiceError if the action of the front lacks a parameter.
     """
-    report = choices.log if choices.report else ""
+    report = str(Path(choices.log).parent.resolve() / Path(choices.log).name) if choices.report else ""
     action = action_for(choices.front, choices.parameters, report=report, logtype=choices.logtype)
     known = networks(ignored.split())
     ignore = dict.fromkeys([*proxies, *readable_networks(choices.never_banned)])

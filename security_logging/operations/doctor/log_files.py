@@ -9,6 +9,7 @@ from pathlib import Path
 
 from security_logging.checks.problem import Problem, error, note, ok, warning
 from security_logging.handlers.sinks import LINE, OTHER, Sink, sinks
+from security_logging.internal.files import is_roots_by_mistake
 
 _MEGABYTE = 1_000_000
 LITTLE, TOO_LITTLE = 1000 * _MEGABYTE, 100 * _MEGABYTE  # bytes free on the log's disk
@@ -49,6 +50,9 @@ def _check_mode(path: Path) -> Iterator[Problem]:
     elif mode & stat.S_IROTH:
         message = f"Every user of this machine can read {path}, which holds names and addresses."
         yield warning("file.readable", message, f"chmod 0640 {path}")
+    if is_roots_by_mistake(path):
+        message = f"Only root can write {path}, so that no event arrives of a site that another user runs."
+        yield error("file.owner", message, f"chown www-data:adm {path} (the user that runs the site)")
     if path.parent.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
         message = f"Every user of this machine can rename {path} and put another file in its place."
         yield error("directory.writable", message, f"chmod o-w {path.parent}")

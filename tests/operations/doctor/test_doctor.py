@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 
 from fail2ban_server import PrivateFail2ban, short_directory, write_config
 from patient import Patient, healthy
+from requires import require_root
 from security_logging.checks.middleware import MIDDLEWARE
 from security_logging.checks.problem import Level, Problem, ok, warning
 from security_logging.events.event import SecurityEvent
@@ -149,6 +150,13 @@ def location_without_header(patient: Patient) -> None:
     clients(5, ip_reason="trusted_proxy", path="/shop/login/")(patient)
 
 
+def root_wrote_first(patient: Patient) -> None:
+    """Leave a log that root began in the directory of the site's user."""
+    require_root()
+    os.chown(patient.log.parent, 65534, 65534)
+    os.chown(patient.log, 0, 0)
+
+
 def lost_line(patient: Patient) -> None:
     """Let the handler write nothing."""
     patient.handler.emit = lambda record: None  # type: ignore[method-assign]  # breaks it on purpose
@@ -203,6 +211,7 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
     ("no format of ours", bare_formatter, "file.format", "SecurityLineFormatter"),
     ("no directory", another_directory, "check.W021", "install -d"),
     ("no log file", lambda p: p.log.unlink(), "file.missing", "install -m 0640 -o www-data"),
+    ("root wrote first", root_wrote_first, "file.owner", "chown www-data:adm"),
     ("everybody may write", lambda p: p.log.chmod(0o666), "file.writable", "chmod 0640"),
     ("everybody may read", lambda p: p.log.chmod(0o644), "file.readable", "chmod 0640"),
     ("everybody may rename", lambda p: p.log.parent.chmod(0o777), "directory.writable", "chmod o-w"),
