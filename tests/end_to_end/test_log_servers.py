@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fail2ban_server import short_directory
 from log_records import EVENT, event_record, failed, record
 from requires import require, require_network_namespaces, require_program, require_root
 from security_logging.events.line import render_message
@@ -35,28 +37,50 @@ action(type="omfile" file="{directory}/all.json" template="all")
 """
 
 
-def shipped(directory: Path, port: int) -> str:
-    """Return the configuration that we ship, with its port, file and owner replaced by those of the test."""
-    text = (PROJECT / "deploy" / "rsyslog.d" / "django-security.conf").read_text()
-    text = text.replace('port="514"', f'port="{port}" address="127.0.0.1"').replace("/var/log/", f"{directory}/")
-    return text.replace(' fileOwner="root" fileGroup="adm"', "").replace("    stop\n", "")
+RULESETS = ("django-security", "django-security-tcp")
+
+
+def shipped(directory: Path, port: int, user: int = os.geteuid(), sender: str = "127.0.0.1") -> str:
+    """
+    Return the configuration that we ship, with its port, paths, owner and senders replaced by those of the test.
+
+    What arrives at a ruleset is written into all.json too, whoever sent it.
+    """
+    text = ""
+    for path in sorted((PROJECT / "deploy" / "rsyslog.d").glob("*.conf")):
+        text += path.read_text()
+    text = text.replace('port="514"', f'port="{port}" address="0.0.0.0"').replace("/var/log/", f"{directory}/")
+    text = text.replace("/run/django-security/", f"{directory}/run/").replace(' fileOwner="root" fileGroup="adm"', "")
+    text = text.replace('"33"', f'"{user}"').replace("192.0.2.10", sender)
+    for name in RULESETS:
+        head = f'ruleset(name="{name}") {{\n'
+        assert head in text
+        text = text.replace(head, f'{head}    action(type="omfile" file="{directory}/all.json" template="all")\n')
+    return text
 
 
 @pytest.fixture
 def rsyslog(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     """Run the real rsyslogd; yield its directory and its port, which is the same for UDP and TCP."""
     require_program("rsyslogd", "rsyslog")
+    (tmp_path / "run").mkdir()
+    with _running(tmp_path) as port:
+        yield tmp_path, port
+
+
+@contextmanager
+def _running(directory: Path, **senders: Any) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    conf = tmp_path / "rsyslog.conf"
-    conf.write_text(CONFIGURATION.format(directory=tmp_path, port=port) + shipped(tmp_path, port))
+        port: int = free.getsockname()[1]
+    conf = directory / "rsyslog.conf"
+    conf.write_text(CONFIGURATION.format(directory=directory, port=port) + shipped(directory, port, **senders))
     program = shutil.which("rsyslogd") or "rsyslogd"
-    process = subprocess.Popen([program, "-n", "-f", str(conf), "-i", str(tmp_path / "pid")], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([program, "-n", "-f", str(conf), "-i", f"{directory}/pid"], stderr=subprocess.DEVNULL)
     try:
-        assert wait_until((tmp_path / "log").exists)
+        assert wait_until(lambda: (directory / "log").exists() and (directory / "run" / "log").exists())
         assert wait_until(lambda: _listens(port))
-        yield tmp_path, port
+        yield port
     finally:
         process.terminate()
         process.wait(10)
@@ -120,6 +144,104 @@ def test_fail2ban_behind_rsyslog(rsyslog: tuple[Path, int]) -> None:
         ["fail2ban-regex", "-o", "ip", str(log), rules], check=False, capture_output=True, text=True, timeout=30
     )
     assert run.stdout.split() == ["203.0.113.7"], log.read_text()
+
+
+SITE, STRANGER = 65534, 12345
+_SEND_LOCALLY = """
+import os, sys
+from security_logging.handlers.syslog import SyslogHandler
+from fail2ban_server import short_directory
+from log_records import event_record
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[2]))
+handler = SyslogHandler(sys.argv[1])
+handler.emit(event_record())
+handler.close()
+"""
+_SEND_FROM = """
+import socket, sys
+source, server = (sys.argv[1], 0), ("127.0.0.1", int(sys.argv[2]))
+with socket.create_connection(server, source_address=source, timeout=10) as connection:
+    connection.sendall(sys.argv[3].encode())
+"""
+
+
+@pytest.fixture
+def guarded() -> Iterator[tuple[Path, int]]:
+    """Run the real rsyslogd as root with what we ship, for the site's user and a named sender."""
+    require_root()
+    require_program("rsyslogd", "rsyslog")
+    require_program("logger", "bsdutils")
+    with short_directory() as directory:
+        directory.chmod(0o755)
+        (directory / "run").mkdir()
+        os.chown(directory / "run", 0, SITE)
+        (directory / "run").chmod(0o710)
+        with _running(directory, user=SITE, sender="127.0.0.2") as port:
+            yield directory, port
+
+
+def send_locally(path: Path, user: int) -> str:
+    """Send an event over a local socket as a user, and return what is on standard error."""
+    paths = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, sys.path)])
+    command = [sys.executable, "-c", _SEND_LOCALLY, str(path), str(user)]
+    environment = {**os.environ, "PYTHONPATH": paths}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True).stderr
+
+
+def log_as(user: int, path: Path, text: str) -> None:
+    """Run logger(1) as a user."""
+    who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    subprocess.run([*who, "logger", "-u", str(path), "-t", "django-security", text], timeout=30, check=False)
+
+
+def counted(directory: Path) -> str:
+    """Return what Fail2ban would read."""
+    path = directory / "django-security.log"
+    return path.read_text() if path.exists() else ""
+
+
+def test_site_over_its_own_socket(guarded: tuple[Path, int]) -> None:
+    """The lines of the site's user arrive in the file, and those of root's management commands."""
+    directory, _ = guarded
+    for user in (SITE, 0):
+        assert send_locally(directory / "run" / "log", user) == ""
+    assert wait_until(lambda: counted(directory).count(render_message(EVENT)) == 2)
+
+
+def test_stranger_over_the_systems_socket(guarded: tuple[Path, int]) -> None:
+    """`logger -t django-security` of anybody, root included, does not reach the file that Fail2ban reads."""
+    directory, _ = guarded
+    for user in (STRANGER, SITE, 0):
+        log_as(user, directory / "log", render_message(EVENT))
+    assert wait_until(lambda: len(received(directory)) == 3)
+    assert counted(directory) == ""
+
+
+def test_stranger_at_the_sites_socket(guarded: tuple[Path, int]) -> None:
+    """Another user cannot enter the directory of the site's socket; where one can, the kernel says who it is."""
+    directory, _ = guarded
+    assert "Permission denied" in send_locally(directory / "run" / "log", STRANGER)
+    (directory / "run").chmod(0o777)
+    forged = f'{render_message(EVENT)} [_UID=0 uid=0] @cee:{{"uid":"0"}}'
+    for text in (render_message(EVENT), forged, f'@cee:{{"uid":0}} {forged}'):
+        log_as(STRANGER, directory / "run" / "log", text)
+    assert wait_until(lambda: len(received(directory)) == 3)
+    assert ({line["$!"]["uid"] for line in received(directory)}, counted(directory)) == ({STRANGER}, "")
+
+
+def test_senders_over_tcp(guarded: tuple[Path, int]) -> None:
+    """A named machine reaches the file over TCP, and no other does, whatever host it says that it is."""
+    directory, port = guarded
+    line = f"<84>1 2026-08-01T12:00:00.123Z 127.0.0.2 django-security 412 - - {render_message(EVENT)}\n"
+    sources = ["127.0.0.3", "127.0.0.1", "127.0.0.2"]
+    for source in sources:
+        command = [sys.executable, "-c", _SEND_FROM, source, str(port), line]
+        subprocess.run(command, timeout=30, check=True)
+        assert wait_until(lambda: received(directory) and received(directory)[-1]["fromhost-ip"] == source)  # noqa: B023 (called here)
+    assert wait_until(lambda: counted(directory).count("\n") == 1)
+    assert [entry["fromhost-ip"] for entry in received(directory)] == sources
 
 
 # The journal's sockets are at fixed places: it runs where /run is its own.

@@ -75,6 +75,12 @@ def nobody_writes(s: SetUp) -> None:
     s.log.write_text("")
 
 
+def through_syslog(s: SetUp) -> None:
+    """Read a log that rsyslog writes from what anybody may send it."""
+    s.install(logtype="short")
+    s.dated(line().replace(" django-security", " host django-security", 1))
+
+
 def root_wrote_first(s: SetUp) -> None:
     """Leave a log that root began in the directory of the site's user."""
     require_root()
@@ -160,6 +166,7 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
     ("the log is a link to nowhere", lambda s: link(s).unlink(), "log.link log.missing", INSTALL),
     ("the log is a pipe", pipe, "log.no_file", "move it away"),
     ("anybody may write the log", lambda s: s.log.chmod(0o666), "log.writable", "chmod 0640"),
+    ("anybody may write through syslog", through_syslog, "log.anyone", "rsyslog.d/django-security.conf"),
     ("only root may write the log", nobody_writes, "log.owner", "chown www-data:adm"),
     ("root wrote the log first", root_wrote_first, "log.owner", "chown nobody:nogroup"),
     (

@@ -11,6 +11,7 @@ from security_logging.events.line import IDENT
 from security_logging.fail2ban.checking.actions import import_failure, named, of_actions
 from security_logging.fail2ban.checking.logs import form_of
 from security_logging.fail2ban.checking.problems import problem
+from security_logging.fail2ban.checking.rsyslog import is_guarded
 from security_logging.fail2ban.configuration import Jail, networks
 from security_logging.fail2ban.site import Site
 
@@ -42,6 +43,8 @@ def _of_logs(name: str, jail: Jail, site: Site) -> Iterator[Problem]:
     if logtype in ("file", "json") and not set(map(Path, jail.logs)) & set(site.logs) and site.logs:
         yield problem("jail.logpath", jail=name, read=", ".join(jail.logs), written=next(iter(site.logs)))
     for path in map(Path, jail.logs):
+        if logtype == "short" and not is_guarded(path):
+            yield problem("log.anyone", path=path)
         form = form_of(path)
         if form and form != logtype:
             yield problem("jail.format", jail=name, path=path, logtype=logtype, form=form)

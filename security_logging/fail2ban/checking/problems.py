@@ -156,6 +156,11 @@ _DECLARED = (
         "Every user of this machine can write {path}, and so have any address banned.",
         "chmod 0640 {path}",
     ),
+    warning(
+        "log.anyone",
+        "Every user of this machine can write {path} with logger -t django-security, and so have any address banned.",
+        "let rsyslog read a socket that only the site can write to, with our rsyslog.d/django-security.conf",
+    ),
     error(
         "log.owner",
         "Only root can write {path}, so that no event arrives of a site that another user runs.",
