@@ -11,6 +11,7 @@ from security_logging.checks.problem import exit_status
 from security_logging.formatters.security import ConsoleFormatter
 from security_logging.management.color import wants_color
 from security_logging.management.examples import CommandWithExamples
+from security_logging.operations import foreign_code
 from security_logging.operations.doctor import chapters, inventory, report
 
 _EXAMPLES = """\
@@ -52,6 +53,8 @@ class Command(CommandWithExamples):
             write = report.inventory_as_json if options["json"] else report.inventory_as_text
             self.stdout.write(write(inventory.rows()))
             return
+        if said := foreign_code.warning():
+            self.stderr.write(said)
         found = chapters.run(write=not options["no_write"], site=options["site"])
         paint = ConsoleFormatter(color=wants_color(options, is_terminal=self.stdout.isatty())).paint
         width = shutil.get_terminal_size().columns if self.stdout.isatty() else 0

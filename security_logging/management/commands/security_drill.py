@@ -22,6 +22,7 @@ from security_logging import log_filters
 from security_logging.fail2ban.client import Client
 from security_logging.internal.files import write_file
 from security_logging.management.examples import CommandWithExamples
+from security_logging.operations import foreign_code
 from security_logging.operations.drill import report
 from security_logging.operations.drill.drill import Drill
 from security_logging.operations.drill.in_process import InProcess
@@ -89,6 +90,8 @@ class Command(CommandWithExamples):
         """Perform the drill, print its report, and end with its exit status."""
         if options["report"] and not options["report"].parent.is_dir():  # fail before the drill, not after it
             raise CommandError(f"the directory of --report {options['report']} does not exist", returncode=2)
+        if options["live"] and (said := foreign_code.warning()):
+            self.stderr.write(said)
         plan = make_plan(Targets(*(options[f"target_{name}"] for name in ("log", "detect", "ban", "alert"))))
         path = options["path"] or (urlsplit(options["url"]).path if options["url"] else login_path())
         token = log_filters.drill_id.set(plan.id)

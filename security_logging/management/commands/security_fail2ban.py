@@ -27,8 +27,11 @@ from security_logging.fail2ban.installing.questions import UnansweredError
 from security_logging.fail2ban.secrets import masked
 from security_logging.formatters.record_text import visible
 from security_logging.internal.files import write_file
+from security_logging.operations import foreign_code
 from security_logging.operations.doctor.fail2ban import CONFIGURATION
 from security_logging.operations.site import this_site
+
+_FOR_ANYBODY = ("render", "explain")  # subcommands that need no rights
 
 
 class Command(BaseCommand):
@@ -47,6 +50,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
+        if options["subcommand"] not in _FOR_ANYBODY and (said := foreign_code.warning()):
+            self.stderr.write(said)
         try:
             getattr(self, f"_{options['subcommand']}")(options)
         except NotAllowedError as error:
