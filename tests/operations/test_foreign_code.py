@@ -21,7 +21,8 @@ settings.write_text("SECRET_KEY = 'x'\\nINSTALLED_APPS = ['security_logging']\\n
 
 def told(*words):
     '''Run a command of the site as root and return the places below /srv that the warning names.'''
-    run = subprocess.run([sys.executable, manage, "security_fail2ban", *words], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, manage, "security_fail2ban", *words]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     lines = [line for line in run.stderr.splitlines() if line.startswith("Warning: this runs code as root")]
     assert not lines or "--elsewhere DIRECTORY" in run.stderr, run.stderr
     return sorted({word.strip(":,") for line in lines for word in line.split() if word.startswith("/srv")})

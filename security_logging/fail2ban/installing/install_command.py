@@ -14,6 +14,7 @@ from security_logging.fail2ban.client import Client
 from security_logging.fail2ban.files.plan import wanted_files
 from security_logging.fail2ban.files.record import NAME, Choices, read_record, render_record
 from security_logging.fail2ban.installing import questions, site_settings
+from security_logging.fail2ban.installing.at_boot import at_boot
 from security_logging.fail2ban.installing.changes import Change, changes, mode_of, read
 from security_logging.fail2ban.installing.choosing import choices_from, place_of, proxies_of
 from security_logging.fail2ban.installing.install import Installed, install
@@ -23,6 +24,7 @@ from security_logging.fail2ban.site import Site
 from security_logging.internal.files import write_file
 
 Write = Callable[[str], object]
+CONFIGURATION = Path("/etc/fail2ban")  # where this machine's own Fail2ban has its files
 _OURS = ("file", "json")  # logtypes whose log the site writes; all others are written by somebody else
 
 
@@ -43,6 +45,9 @@ def run(options: Mapping[str, Any], site: Site, client: Client, write: Write, *,
     for change in wanted:
         write(change.difference())
     settings = _settings_change(site, lacking, write)
+    boot = _boot_change(directory, choices, options["owner"] or likely_owner(site.settings_file))
+    if boot:
+        write(boot.difference())
     if options["dry_run"]:
         write(f"{len(wanted)} files would be written; nothing was changed.")
         return
@@ -51,12 +56,14 @@ def run(options: Mapping[str, Any], site: Site, client: Client, write: Write, *,
     agreed = settings is not None and (
         options["write_settings"] or (ask and questions.agreed("Change the settings too?"))
     )
-    steps = [*wanted, *_record_change(directory, choices, files), *([settings] if settings and agreed else [])]
+    owner = _owner(options, site, choices, ask=ask)
+    boot = _boot_change(directory, choices, owner)
+    steps = [*wanted, *_record_change(directory, choices, files), boot, settings if agreed else None]
     installed = install(
         client,
-        steps,
+        [step for step in steps if step],
         log=Path(choices.log) if choices.logtype in _OURS else None,
-        owner=_owner(options, site, choices, ask=ask),
+        owner=owner,
         test=site_settings.failure if agreed else str,
     )
     _report(write, directory, wanted, installed)
@@ -82,6 +89,12 @@ def _settings_change(site: Site, lacking: Lacking, write: Write) -> Change | Non
     change = site_settings.appended(site.settings_file, lacking.lines())
     write(change.difference())
     return change
+
+
+def _boot_change(directory: Path, choices: Choices, owner: str) -> Change | None:
+    """Return what makes the log at each boot; only for this machine's own Fail2ban."""
+    is_ours = directory == CONFIGURATION and choices.logtype in _OURS
+    return at_boot(Path(choices.log), owner) if is_ours else None
 
 
 def _record_change(directory: Path, choices: Choices, files: Mapping[str, str]) -> list[Change]:

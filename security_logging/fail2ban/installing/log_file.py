@@ -23,7 +23,7 @@ def create_log(done: Undoing, path: Path, owner: str = "") -> None:
     empty leaves the owner to this process. A directory that exists keeps its owner, for it may be /var/log. Raises
     LookupError for a user or group that is not there, UntrustedPathError when another user's link leads to the log.
     """
-    numbers = _numbers(owner) if owner else (-1, -1)
+    numbers = numbers_of(owner) if owner else (-1, -1)
     place = done.place(path, DIRECTORY_MODE, numbers)
     if place.exists():
         return
@@ -54,7 +54,8 @@ def likely_owner(settings_file: Path | None) -> str:
     return f"{user}:{LOG_GROUP}" if user and LOG_GROUP in groups else user
 
 
-def _numbers(owner: str) -> tuple[int, int]:
+def numbers_of(owner: str) -> tuple[int, int]:
+    """Return the numbers of "user:group", -1 for a group that is not known; raises LookupError."""
     user, _, group = owner.partition(":")
     try:
         number = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
