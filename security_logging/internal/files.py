@@ -111,6 +111,8 @@ def open_to_read(path: str | os.PathLike[str]) -> IO[bytes]:
     """Open a file for reading; never wait for the writer of a pipe. Raises OSError, for a directory too."""
     descriptor = open_file(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0))
     try:
+        if _NONBLOCK:
+            os.set_blocking(descriptor, True)  # a pipe that is being written, e.g. standard input, is read to its end
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -251,26 +253,36 @@ def _is_roots(directory: int) -> bool:
 def _open_at(place: Place, path: str, flags: int, mode: int, like: os.stat_result | None) -> int:
     if place.is_kernels:
         return os.open(place.name, flags & ~os.O_CREAT, dir_fd=place.directory)
-    existing = (flags & ~(os.O_CREAT | os.O_EXCL)) | _NOFOLLOW
     for _ in range(_TRIES):
         with suppress(FileExistsError):
             if flags & os.O_CREAT and not place.exists():
                 return _create(place, flags, mode, like)
         try:
-            descriptor = os.open(place.name, existing, dir_fd=place.directory)
+            descriptor = _open_existing(place, flags)
         except FileNotFoundError:
             if flags & os.O_CREAT:
                 continue
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
         except OSError as error:
             raise type(error)(error.errno, error.strerror, path) from None
-        if place.is_roots or _has_one_name(place, descriptor):
+        if descriptor >= 0:
             return descriptor
-        os.close(descriptor)
     raise UntrustedPathError(
         f"{path} is a file with a second name (a hard link), or is replaced again and again; root does not open it in "
         "a directory of another user"
     )
+
+
+def _open_existing(place: Place, flags: int) -> int:
+    """Return the descriptor of the file in the place, -1 when others may have led us to another one."""
+    existing = (flags & ~(os.O_CREAT | os.O_EXCL | os.O_TRUNC)) | _NOFOLLOW
+    descriptor = os.open(place.name, existing, dir_fd=place.directory)
+    if not place.is_roots and not _has_one_name(place, descriptor):
+        os.close(descriptor)
+        return -1
+    if flags & os.O_TRUNC:
+        os.ftruncate(descriptor, 0)  # only now that it is known to be the right file
+    return descriptor
 
 
 def _create(place: Place, flags: int, mode: int, like: os.stat_result | None) -> int:

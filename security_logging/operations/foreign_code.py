@@ -46,9 +46,10 @@ def _running() -> Iterator[Path]:
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     known = [sys.executable, os.path.join(sys.prefix, "pyvenv.cfg"), sys.argv[0], *files, *sys.path]  # noqa: PTH118
     for name in dict.fromkeys(known):
-        if name and os.path.exists(name):  # noqa: PTH110 (also of names that are none)
-            yield Path(os.path.abspath(name))  # noqa: PTH100 (a link that others can change is one of the places)
-            yield Path(name).resolve()
+        if name:
+            # Who can change a link, or make what is missing, can put code of their own there.
+            yield Path(os.path.abspath(name))  # noqa: PTH100
+            yield Path(os.path.realpath(name))
 
 
 @cache

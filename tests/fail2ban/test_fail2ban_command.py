@@ -56,6 +56,15 @@ def test_render_prints_filter_and_jails() -> None:
     assert ("_counted-normal = login_failed" in printed, "logpath = /srv/security.log" in printed) == (True, True)
 
 
+def test_report_behind_a_link(tmp_path: Path) -> None:
+    """Bans are reported to where a link leads that the log's directory is: the action itself follows none."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    printed = output("render", "--log", f"{tmp_path}/link/security.log")
+    assert f'django-security-report[log="{tmp_path}/real/security.log"]' in printed
+    assert f"logpath = {tmp_path}/link/security.log" in printed
+
+
 def test_trusted_proxies_are_ignored(settings: object) -> None:
     """The jails never ban a proxy that the site trusts."""
     settings.SECURITY_LOGGING_TRUSTED_PROXIES = ["10.0.0.0/8", "unix:", "cloudfront"]  # type: ignore[attr-defined] # a fixture

@@ -195,3 +195,42 @@ def test_writing_in_one_step(tmp_path: Path) -> None:
     write_file(tmp_path / "file", b"new", 0o600)
     found = [(path.name, path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.iterdir()]
     assert found == [("file", b"new", 0o600)]
+
+
+def test_reading_a_pipe_that_is_being_written() -> None:
+    """What comes through standard input is read to its end, however late it comes."""
+    script = """
+from security_logging.internal.files import open_to_read
+reader, writer = os.pipe()
+child = os.fork()
+if not child:
+    os.close(reader)
+    for part in (b"one ", b"two"):
+        time.sleep(0.05)
+        os.write(writer, part)
+    os._exit(0)
+os.close(writer)
+with open_to_read(f"/proc/self/fd/{reader}") as file:
+    print(file.read())
+os.waitpid(child, 0)
+"""
+    assert run_as_root(script).stdout == "b'one two'\n"
+
+
+def test_emptying() -> None:
+    """Emptying a log empties no other file that has a second name there."""
+    script = """
+from security_logging.internal.files import open_file
+site_directory("/srv/site")
+for name in ("/srv/secret", "/srv/site/own"):
+    with open(name, "w") as file:
+        file.write("text")
+os.link("/srv/secret", "/srv/site/log")
+for name in ("log", "own"):
+    try:
+        os.close(open_file(f"/srv/site/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+    except OSError:
+        print("refused")
+print([open(name).read() for name in ("/srv/secret", "/srv/site/own")])
+"""
+    assert run_as_root(script).stdout == "refused\n['text', '']\n"

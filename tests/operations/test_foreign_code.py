@@ -39,6 +39,7 @@ def told(*words):
         ("os.chmod('/srv/site', 0o777)", ["/srv/site"]),
         ("os.chown('/srv/site', 0, SITE); os.chmod('/srv/site', 0o775)", ["/srv/site"]),
         ("os.chmod('/srv/site', 0o1777)", []),
+        ("site_directory('/srv/other'); os.environ['PYTHONPATH'] += ':/srv/other/missing'", ["/srv/other"]),
     ],
 )
 def test_who_can_change_the_site(change: str, places: list[str]) -> None:

@@ -148,6 +148,8 @@ def _replace(place: Place, change: Change) -> None:
     data = change.new.encode("utf-8", "surrogateescape")
     if change.mode is None:
         found = place.stat()
-        replace_at(place, data, stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid))
+        if not stat.S_ISREG(found.st_mode):
+            raise UntrustedPathError(f"{change.path} is no file any more")
+        replace_at(place, data, stat.S_IMODE(found.st_mode) & 0o777, (found.st_uid, found.st_gid))
     else:
         replace_at(place, data, change.mode)
