@@ -299,6 +299,7 @@ def test_elsewhere(found: SetUp, tmp_path: Path) -> None:
     printed = install(found, "--elsewhere", str(tmp_path / "for the host"))
     assert "enabled = true" in (tmp_path / "for the host" / "jail.d" / "django-security.conf").read_text()
     assert f"cp -r '{tmp_path}/for the host'/. /etc/fail2ban/" in printed
+    assert "Read them first if others can change them" in printed
 
 
 def test_settings_that_do_not_start(found: SetUp, tmp_path: Path) -> None:

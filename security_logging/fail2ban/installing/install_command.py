@@ -134,3 +134,4 @@ def _write_for_elsewhere(directory: Path, files: Mapping[str, str], write: Write
     write(f"{len(files)} files written to {directory}. On the machine of Fail2ban, where the log must exist first:")
     quoted = shlex.quote(str(directory))
     write(f"  cp -r {quoted}/. /etc/fail2ban/ && fail2ban-client -t && fail2ban-client reload")
+    write("Read them first if others can change them: what the actions say, Fail2ban runs as root.")
