@@ -39,7 +39,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "testing": ({"events", "logger", "signals"}, set()),
     # How a record is written, and where it goes.
     "formatters": ({"events"}, set()),
-    "handlers": ({"conf", "events", "formatters", "internal"}, {"concurrent_log_handler"}),
+    "handlers": ({"conf", "events", "formatters", "internal"}, set()),
     "logging_config": ({"formatters", "handlers"}, DJANGO),
     "settings": ({"logging_config"}, set()),
     "log_filters": ({"formatters", "internal", "logging_config", "request"}, DJANGO),

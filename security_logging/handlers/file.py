@@ -27,11 +27,13 @@ class SecurityFileHandler(UnlockedHandler, logging.FileHandler):
 
     The file is opened at the first record, created with mode 0640, and opened again when logrotate has renamed it or
     something has closed it. As root it follows no link of another user's, and a new file belongs to the owner of the
-    old one or of the directory, so that the site can go on with it. With `rotate_bytes` the processes rename it themselves before it grows beyond that size,
-    and keep `rotate_files` old ones; not on Windows. A line that cannot be written - directory missing, disk full,
-    permission denied, pipe full - goes to standard error instead, where systemd or Docker keep it, unless that is full
-    too; `failures` counts such lines. `emit` raises nothing: a login must not fail for want of disk space. What
-    `encoding` does not have is written with a backslash; the security log is ASCII.
+    old one or of the directory, so that the site can go on with it. With `rotate_bytes` the processes rename the file
+    themselves before it grows beyond that size, and keep `rotate_files` old ones; not on Windows.
+
+    A line that cannot be written (directory missing, disk full, permission denied, pipe full) goes to standard error
+    instead, where systemd or Docker keep it, unless that is full too; `failures` counts such lines. `emit` raises
+    nothing: a login must not fail for want of disk space. What `encoding` does not have is written with a backslash;
+    the security log is ASCII.
 
     The write is synchronous: a login takes as long as its line does, and no other one waits for it. A write of half a
     second or more is logged as `logging_degraded sink=file`, once a minute.
