@@ -40,7 +40,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     # How a record is written, and where it goes.
     "formatters": ({"events"}, set()),
     "handlers": ({"conf", "events", "formatters", "internal"}, set()),
-    "logging_config": ({"formatters", "handlers"}, DJANGO),
+    "logging_config": ({"formatters", "handlers", "internal"}, DJANGO),
     "settings": ({"logging_config"}, set()),
     "log_filters": ({"formatters", "internal", "logging_config", "request"}, DJANGO),
     # Where it is noticed.

@@ -165,7 +165,10 @@ def test_from_nothing_to_a_blocked_attacker(machine: Machine) -> None:
     """One command, Enter to each of its questions, and who guesses passwords is blocked, and nobody else."""
     words = [*machine.enter, f"--wd={machine.site}", sys.executable, "manage.py", "security_fail2ban", "install"]
     terminal = Terminal(words, machine.site, machine.environment)
-    for question in ("[1]", "[1]", "load them? [Y/n]", "settings too? [Y/n]", "user:group [www-data:adm]:"):
+    for question in (
+        *("[1]", "[1]", "[203.0.113.1]:"),
+        *("load them? [Y/n]", "settings too? [Y/n]", "user:group [www-data:adm]:"),
+    ):
         terminal.answer(question, "")
     assert terminal.wait() == 0, terminal.said
     machine.run("fail2ban-client", "start")

@@ -162,3 +162,16 @@ print(os.listdir("/srv/target"))
 """
     run = run_as_root(_WRITE + _ROTATE + script)
     assert (run.stdout, "others than root can change it" in run.stderr) == ("['security.log']\n", True)
+
+
+def test_site_rotates_through_a_link() -> None:
+    """The site's user may have its log be a link; the file that it leads to is rotated, where that is."""
+    script = """
+site_directory("/srv/django")
+site_directory("/srv/disk")
+os.symlink("/srv/disk/real.log", LOG)
+as_site_once(lambda: log(rotating(), "a line of the site"))
+as_site_once(lambda: log(rotating(), "new"))
+print(sorted(os.listdir("/srv/disk")), os.path.islink(LOG))
+"""
+    assert run_as_root(_WRITE + _ROTATE + script).stdout == "['real.log', 'real.log.1'] True\n"

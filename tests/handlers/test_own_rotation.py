@@ -97,19 +97,6 @@ def test_rotated_by_another(log: Path) -> None:
     assert _contents(log) == {"security.log": "new\n"}
 
 
-def test_link(log: Path, tmp_path: Path) -> None:
-    """Where the log is a link, the file that it leads to is rotated, where that is."""
-    real = tmp_path / "disk" / "real.log"
-    real.parent.mkdir()
-    log.symlink_to(real)
-    handler = SecurityFileHandler(log, rotate_bytes=100)
-    _handle(handler)
-    _handle(handler, "new")
-    handler.close()
-    assert _contents(real) == {"real.log": "new\n", "real.log.1": f"{LINE}\n"}
-    assert log.is_symlink()
-
-
 def test_no_rotation_possible(log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A file that cannot be renamed grows on, and that is said in one line."""
     monkeypatch.setattr(errors, "_reported", {})
