@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from security_logging.checks.problem import Problem, error, warning
 from security_logging.conf import Settings, conf
 from security_logging.events.type_registry import EVENT_CLASSES, event_types
+from security_logging.events.types import LOCKED
 
 _EXAMPLE = 'Write e.g. {"logout": False, "account.*": False}.'
 _NAME = Settings.EVENTS.name
@@ -38,6 +39,6 @@ def _counted_events_that_are_off(switches: Mapping[str, bool]) -> Iterator[Probl
     """Yield the counted events that are off: a jail that never sees a line looks like a quiet site."""
     for event_type in event_types():
         name, event_class = event_type.name, f"{event_type.event_class}.*"
-        if event_type.counted_as and not switches.get(name, switches.get(event_class, True)):
+        if event_type.counted_as not in (None, LOCKED) and not switches.get(name, switches.get(event_class, True)):
             fix = f'Write {{"{name}": True}}; while the event is off, Fail2ban cannot ban for it.'
             yield warning("W201", f"{_NAME} switches off an event that Fail2ban counts: {name!r}.", fix)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from security_logging.events.fields import FIELDS, HEAD
-from security_logging.events.types import EVENT_TYPES, EventType
+from security_logging.events.types import EVENT_TYPES, LOCKED, EventType
 
 FOREIGN = "log"  # written in place of an event name for other records that reach our formatters; never counted
 EVENT_CLASSES = ("auth", "account", "probe", "response", "system")
-COUNTED_AS = ("normal", "probe")
+COUNTED_AS = ("normal", "probe", LOCKED)
 LINE_LIMIT = 2048  # bytes; a shorter line is appended with one write, and no syslog cuts it
 LONGEST_PREFIX = 29 + 1 + len("django-security[4194304]: ")  # bytes of time, space, ident and the largest Linux pid
 
@@ -22,6 +22,7 @@ MODES: Mapping[str, tuple[tuple[str, ...], str | None]] = MappingProxyType(
         "admin": (("normal",), "admin"),
         "probe": (("probe",), None),
         "aggressive": (("normal", "probe"), None),
+        LOCKED: ((LOCKED,), None),
     }
 )
 

@@ -76,6 +76,13 @@ LOGIN_FAILED = EventType(
     ocsf=(3002, 1), attack="T1110", severity=50,
     proofs=(Proof.CREDENTIAL_CHECKED, Proof.LOGIN_ATTEMPT),
 )  # fmt: skip
+LOGIN_BLOCKED = EventType(
+    "login_blocked", "auth", logging.WARNING,
+    "An attempt to log in was refused by a lock-out or a limit of the application; no credential was checked.",
+    (*_WHO, "crosssite"), counted_as=LOCKED,
+    owasp="authn_login_lock", ecs_categories=_AUTHN, ecs_types=("start",), ecs_outcome="failure",
+    ocsf=(3002, 1), attack="T1110", severity=40,
+)  # fmt: skip
 LOGIN_LOCKED = EventType(
     "login_locked", "auth", logging.WARNING, "A user or an address was locked out by the application.", _WHO,
     owasp="authn_login_lock", ecs_categories=_AUTHN, ecs_types=("start", "info"), ecs_outcome="failure",
@@ -180,7 +187,7 @@ PROBE = EventType(
 )  # fmt: skip
 CROSSSITE_REQUEST = EventType(
     "crosssite_request", "probe", logging.INFO,
-    "Another site made a visitor's browser send a request that would otherwise be counted.",
+    "Another site made, or may have made, a visitor's browser send a request that would otherwise be counted.",
     (*_CLIENT, "crosssite", "count"),
     owasp="malicious_cors", ecs_categories=_WEB, ecs_types=("access",), ecs_outcome="failure",
     ocsf=(4002, 3), attack="T1189", severity=20,
@@ -234,8 +241,8 @@ DRILL = EventType(
 )  # fmt: skip
 
 EVENT_TYPES: tuple[EventType, ...] = (
-    LOGIN, LOGOUT, LOGIN_FAILED, LOGIN_LOCKED, MFA_FAILED, TOKEN_FAILED, PASSWORD_CHANGED, PASSWORD_CHANGE_FAILED,
-    PASSWORD_RESET_REQUESTED, PASSWORD_RESET_COMPLETED,
+    LOGIN, LOGOUT, LOGIN_FAILED, LOGIN_BLOCKED, LOGIN_LOCKED, MFA_FAILED, TOKEN_FAILED, PASSWORD_CHANGED,
+    PASSWORD_CHANGE_FAILED, PASSWORD_RESET_REQUESTED, PASSWORD_RESET_COMPLETED,
     USER_CREATED, USER_DELETED, USER_DISABLED, PRIVILEGES_CHANGED, GROUP_PERMISSIONS_CHANGED, ADMIN_ACTION,
     PERMISSION_DENIED, CSRF_FAILED, DISALLOWED_HOST, SUSPICIOUS_REQUEST, PROBE, CROSSSITE_REQUEST, RATE_LIMITED,
     UNTRUSTED_FORWARDING,

@@ -64,7 +64,7 @@ def _verdict(line: str) -> str:
 
 def _explain_remains(line: str) -> list[str]:
     match = _REMAINS.match(line)
-    if match is None or match[1] not in [event_type.name for event_type in counted("aggressive")]:
+    if match is None or not any(match[1] == kind.name for mode in MODES for kind in counted(mode)):
         return []
     if parse_address(match[2]) is None:
         return [f"Not counted: the line is cut, and {match[2]} is no address."]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from security_logging.addresses.parsing import Network
@@ -18,6 +18,7 @@ class Site:
     `middleware` tells whether MIDDLEWARE holds ours, `has_logging` whether LOGGING is set, `knows_clients` whether the
     site says whose word about a client's address it takes. `is_proxy_here`: the proxy in front is on this machine, so
     that its firewall sees the clients, whatever address the proxy has for the site (a container's gateway).
+    `lockouts`: how many failed logins of a user within ten minutes a package checks before it locks, by its setting.
     """
 
     logs: Mapping[Path, str]
@@ -27,3 +28,4 @@ class Site:
     has_logging: bool = True
     knows_clients: bool = False
     is_proxy_here: bool = False
+    lockouts: Mapping[str, int] = field(default_factory=dict)

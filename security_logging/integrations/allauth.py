@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import signals
+from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from security_logging.events.types import (
@@ -26,7 +29,7 @@ from security_logging.request.views import AccountView, add_account_views, is_of
 from security_logging.watchers import refusals
 from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused, log_refused_token, log_untried
-from security_logging.watchers.logins import typed_name
+from security_logging.watchers.logins import is_marked_locked, log_blocked, mark_locked, typed_name
 from security_logging.watchers.passwords import WRONG_OLD_PASSWORD
 from security_logging.watchers.prior_failures import log_failure
 from security_logging.watchers.responses import add_reader
@@ -75,7 +78,14 @@ _REASONS = {
 
 
 def connect() -> None:
-    """Connect the receivers and read the answers."""
+    """
+    Connect the receivers, read the answers, and see when the limit of failed logins refuses an attempt.
+
+    The page answers a script with the errors' texts alone, in the visitor's language, so the limit itself is watched.
+    """
+    adapter: Any = DefaultAccountAdapter
+    if not hasattr(adapter.pre_authenticate, "__wrapped__"):
+        adapter.pre_authenticate = _watched(adapter.pre_authenticate)
     signals.login_code_rejected.connect(on_login_code_rejected, weak=False, dispatch_uid="security_logging.code")
     signals.password_reset_code_rejected.connect(
         on_reset_code_rejected, weak=False, dispatch_uid="security_logging.reset_code"
@@ -87,6 +97,18 @@ def connect() -> None:
     add_account_views("allauth.account.views", kinds)
     refusals.add_question("allauth.headless.base.views", "APIView")
     add_reader(read_answer)
+
+
+def _watched(pre_authenticate: Callable[..., None]) -> Callable[..., None]:
+    @wraps(pre_authenticate)
+    def pre_authenticate_and_mark(adapter: object, request: HttpRequest, *args: Any, **credentials: Any) -> None:
+        try:
+            pre_authenticate(adapter, request, *args, **credentials)
+        except ValidationError:
+            mark_locked(request, is_locked=True)
+            raise
+
+    return pre_authenticate_and_mark
 
 
 @guarded("allauth")
@@ -122,7 +144,7 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
         if response.status_code == 200:
             log_event(event_type, request, status=200, user=_typed(request))
     elif (codes := _error_codes(response)) and not is_refused(request):
-        _log(event_type, request, response, _reason(codes))
+        _log(event_type, request, response, RATE_LIMITED if is_marked_locked(request) else _reason(codes))
     return True
 
 
@@ -134,6 +156,8 @@ def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase
             log_refused_token(request, BAD_TOKEN, status)
     elif event_type is PASSWORD_CHANGE_FAILED:
         log_event(event_type, request, reason=reason, **who, target=who.get("user"), target_id=who.get("user_id"))
+    elif reason == RATE_LIMITED:
+        log_blocked(request, reason, who.get("user") or name_of(_pending(response)) or _typed(request), status)
     elif event_type is LOGIN_FAILED:  # of a passkey too: the answer to an empty one is that to a wrong one
         log_untried(request, reason, status, _typed(request))
     else:

@@ -11,7 +11,7 @@ from security_logging.internal.errors import guarded
 from security_logging.request.user import name_of
 from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused, log_untried
-from security_logging.watchers.logins import LOCKED
+from security_logging.watchers.logins import LOCKED, log_blocked
 from security_logging.watchers.prior_failures import log_failure
 from security_logging.watchers.responses import add_reader
 
@@ -52,6 +52,9 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
     if form.is_bound and (user is None or codes & _OF_THE_PASSWORD):
         return False
     if codes - _QUESTIONS and not is_refused(request):
-        reason = LOCKED if None in codes else EMPTY if "required" in codes else REJECTED_BY_FORM
-        log_untried(request, reason, response.status_code, name_of(user), MFA_FAILED)
+        if None in codes:
+            log_blocked(request, LOCKED, name_of(user), response.status_code)
+        else:
+            reason = EMPTY if "required" in codes else REJECTED_BY_FORM
+            log_untried(request, reason, response.status_code, name_of(user), MFA_FAILED)
     return True

@@ -12,6 +12,7 @@ from security_logging.checks.middleware import MIDDLEWARE
 from security_logging.conf import conf
 from security_logging.fail2ban.site import Site
 from security_logging.handlers.sinks import JSON, readable_files, sinks
+from security_logging.operations.lockouts import lockouts
 
 
 def this_site() -> Site:
@@ -26,5 +27,6 @@ def this_site() -> Site:
         settings_file=Path(file) if file else None,
         middleware=MIDDLEWARE in settings.MIDDLEWARE,
         has_logging=hasattr(module, "LOGGING"),
+        lockouts=lockouts(),
         knows_clients=bool(trusted) or conf.CLIENT_IP_RESOLVER is not None,
     )

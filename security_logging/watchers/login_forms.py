@@ -12,6 +12,7 @@ from security_logging.events.types import (
     CROSSSITE_REQUEST,
     CSRF_FAILED,
     LOGIN,
+    LOGIN_BLOCKED,
     LOGIN_FAILED,
     LOGIN_LOCKED,
     MFA_FAILED,
@@ -42,8 +43,8 @@ NOT_ALLOWED = "not_allowed"  # the right password, but a rule of the project's f
 CSRF = "csrf"  # refused for want of a CSRF token: all that a tool ever gets that knows nothing of it
 
 _REFUSALS = (
-    LOGIN_FAILED, LOGIN_LOCKED, MFA_FAILED, TOKEN_FAILED, PERMISSION_DENIED, CSRF_FAILED, RATE_LIMITED,
-    CROSSSITE_REQUEST,
+    LOGIN_FAILED, LOGIN_BLOCKED, LOGIN_LOCKED, MFA_FAILED, TOKEN_FAILED, PERMISSION_DENIED, CSRF_FAILED,
+    RATE_LIMITED, CROSSSITE_REQUEST,
 )  # fmt: skip
 _ANSWERED_ELSEWHERE = (401, 403, 404, 405, 429)  # Django logs these itself: security_logging.watchers.refusals
 _MAX_BODY = 10_000  # bytes of a form that are read only to learn the user name

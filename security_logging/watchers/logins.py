@@ -10,9 +10,10 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 
-from security_logging.events.types import LOGIN, LOGIN_FAILED, LOGOUT
+from security_logging.events.types import CROSSSITE_REQUEST, LOGIN, LOGIN_BLOCKED, LOGIN_FAILED, LOGOUT
 from security_logging.internal.errors import guarded
 from security_logging.logger import log_event, plain_request
+from security_logging.request.cross_site import has_passed_csrf, is_cross_site
 from security_logging.request.current import current_request
 from security_logging.request.user import key_of, name_of
 from security_logging.watchers.prior_failures import before_login, log_failure
@@ -62,8 +63,25 @@ def on_user_login_failed(
     **kwargs: object,
 ) -> None:
     """Log that the credentials were refused; of them only the user name is ever read."""
-    reason = LOCKED if is_marked_locked(request) else BAD_CREDENTIALS
-    log_failure(LOGIN_FAILED, request, reason=reason, user=typed_name(credentials or {}))
+    name = typed_name(credentials or {})
+    if is_marked_locked(request):
+        log_blocked(request, LOCKED, name)
+    else:
+        log_failure(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=name)
+
+
+def log_blocked(request: HttpRequest | None, reason: str, user: str | None, status: int | None = None) -> None:
+    """
+    Log an attempt that a lock-out or a limit of the application refused without a look at the credential.
+
+    It says nothing about its sender, who may be the user whom an attacker has locked out, so only a jail of its own
+    counts it. `user` is what was typed, attacker-controlled.
+    """
+    served = plain_request(request) or current_request()
+    if served is not None and is_cross_site(served) and not has_passed_csrf(served):
+        log_event(CROSSSITE_REQUEST, served, reason=reason, status=status)
+    else:
+        log_event(LOGIN_BLOCKED, request, reason=reason, status=status, user=user)
 
 
 @guarded("locked")

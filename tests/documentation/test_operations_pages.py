@@ -23,7 +23,11 @@ PAGES = (README, "operations.md", "incident-response.md")
 _COMMAND = re.compile(r"python manage\.py (security_\w+[^`\n|>]*)")
 COMMANDS = sorted({found.strip().rstrip(".") for name in PAGES for found in _COMMAND.findall(page(name))})
 RUNBOOKS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", page("incident-response.md"), re.MULTILINE | re.DOTALL))
-JAILS = {"normal": "django-auth", "probe": "django-probe"}  # by what an event type is counted as
+JAILS = {
+    "normal": "django-auth",
+    "probe": "django-probe",
+    "locked": "django-locked",
+}  # by what an event type is counted as
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EVENT_TYPES if kind.counted_as], ids=lambda kind: kind.name)

@@ -161,6 +161,7 @@ def test_own_type_is_counted() -> None:
         "admin": False,
         "probe": True,
         "aggressive": True,
+        "locked": False,
     }
 
 
@@ -201,7 +202,7 @@ def test_own_type_reaches_the_json_form() -> None:
         ({"name": "x" * 33}, "the name must be"),
         ({"name": "login_failed"}, "another event type has this name; choose a name of your own"),
         ({"event_class": "shop"}, "event_class 'shop' is unknown; write one of auth, account, probe,"),
-        ({"counted_as": "admin"}, "counted_as 'admin' is unknown; write one of normal, probe or None."),
+        ({"counted_as": "admin"}, "counted_as 'admin' is unknown; write one of normal, probe, locked or None."),
         ({"fields": ("voucher",)}, "fields ['voucher'] do not exist; choose from"),
         ({"fields": ("ip", "user", "id")}, "fields ['ip', 'id'] do not exist"),
         ({"fields": ("user", "user")}, "fields ['user'] are named twice"),

@@ -16,7 +16,7 @@ from security_logging.events.types import EVENT_TYPES, EventType, Proof
 from security_logging.fail2ban.files.render import JailOptions, render_filter, render_jails
 
 SHIPPED = Path(__file__).parent.parent.parent / "fail2ban"
-JAILS = ("django-auth", "django-admin", "django-probe")
+JAILS = ("django-auth", "django-admin", "django-probe", "django-locked")
 
 
 def _read(text: str) -> RawConfigParser:
@@ -150,7 +150,7 @@ def test_shipped_file(name: str, text: str) -> None:
 
 
 def test_jails() -> None:
-    """There are three jails, one for each kind of attack."""
+    """There are four jails, one for each kind of attack."""
     assert tuple(_jails().sections()) == JAILS
 
 
@@ -169,7 +169,8 @@ def test_jail_as_shipped(jail: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("jail", "mode"), [("django-auth", "normal"), ("django-admin", "admin"), ("django-probe", "probe")]
+    ("jail", "mode"),
+    [("django-auth", "normal"), ("django-admin", "admin"), ("django-probe", "probe"), ("django-locked", "locked")],
 )
 def test_mode_of_a_jail(jail: str, mode: str) -> None:
     """Each jail counts in its own mode."""
@@ -180,7 +181,8 @@ def test_mode_of_a_jail(jail: str, mode: str) -> None:
 @pytest.mark.parametrize(
     ("options", "key", "value"),
     [
-        ({"enabled": True}, "enabled", "true"),
+        ({"enabled": True, "locked": True}, "enabled", "true"),
+        ({"locked": True}, "enabled", "false"),
         ({"log": "/srv/log/s.log"}, "logpath", "/srv/log/s.log"),
         ({"action": "django-security-nginx"}, "action", "django-security-nginx"),
         ({"trusted_proxies": ["10.0.0.0/8", "::1"]}, "ignoreip", "127.0.0.1/8 ::1 10.0.0.0/8 ::1"),
@@ -204,6 +206,12 @@ def test_option(jail: str, options: dict[str, object], key: str, value: str) -> 
 def test_parameters_of_the_filter(options: dict[str, object], parameters: str) -> None:
     """Key and form of the log are parameters of the filter, where they are not its defaults."""
     assert _jails(**options)["django-auth"]["filter"] == f"django-security[mode=normal{parameters}]"
+
+
+def test_jail_of_the_locked() -> None:
+    """The jail that may ban the victim of a lock-out is off until it is asked for, and counts to thirty."""
+    found = _jails(enabled=True)["django-locked"]
+    assert (found["enabled"], found["maxretry"], found["findtime"]) == ("false", "30", "10m")
 
 
 def test_journal_has_no_path() -> None:

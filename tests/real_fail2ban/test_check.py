@@ -106,7 +106,13 @@ def elsewhere(s: SetUp) -> None:
 
 
 # What is broken, how, what is found and no other thing, and what the fix says.
+def locking(s: SetUp) -> None:
+    """Let the site lock a user before django-auth has counted to five."""
+    s.site = replace(s.site, lockouts={"AXES_FAILURE_LIMIT": 4})
+
+
 BROKEN: tuple[tuple[str, Break, str, str], ...] = (
+    ("the site locks early", locking, "site.lockout", "let AXES_FAILURE_LIMIT allow 5 or more"),
     (
         "the filter is missing",
         lambda s: (s.directory / "filter.d/django-security.conf").unlink(),
@@ -267,6 +273,16 @@ BROKEN: tuple[tuple[str, Break, str, str], ...] = (
         "--log",
     ),
 )
+
+
+@pytest.mark.parametrize(
+    ("lockouts", "locked"), [({"AXES_FAILURE_LIMIT": 5}, False), ({"AXES_FAILURE_LIMIT": 3}, True)]
+)
+def test_lockout_that_lets_jails_count(lockouts: dict[str, int], locked: bool) -> None:
+    """A lock-out that begins no earlier than a ban is no problem, and none is one while django-locked is on."""
+    with healthy() as found:
+        found.install(locked=locked).site = replace(found.site, lockouts=lockouts)
+        assert [each.id for each in found.problems()] == ["fail2ban.stopped"]
 
 
 @pytest.mark.parametrize(("broken", "ids", "fix"), [pytest.param(*row[1:], id=row[0]) for row in BROKEN])

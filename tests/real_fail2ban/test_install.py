@@ -20,6 +20,7 @@ from fail2ban_server import wait_for
 from fail2ban_setup import NAMES, SetUp, healthy, start
 from security_logging.fail2ban.client import Client, ClientError
 from security_logging.fail2ban.files.record import Choices, Record, read_record
+from security_logging.fail2ban.files.shipped import JAIL_NAMES
 from security_logging.fail2ban.installing import install as installing
 from security_logging.fail2ban.installing.undoing import Undoing
 from terminal import Terminal
@@ -180,6 +181,21 @@ def test_repeats_the_choices(found: SetUp) -> None:
         Choices("load-balancer", {}, str(found.log), "file", "net", report=False),
         True,
     )
+
+
+def test_locked(found: SetUp) -> None:
+    """The jail of the locked out is on only where it was asked for, later installations keep it, and it goes again."""
+    client = Client(found.words)
+    start(found)
+
+    def jails(*options: str) -> set[str]:
+        install(found, *options)
+        return set(client.jails()) & set(JAIL_NAMES)
+
+    of_all = {*NAMES, "django-locked"}
+    assert [jails(), jails("--locked"), jails(), jails("--no-locked"), jails()] == [
+        {*NAMES}, of_all, of_all, {*NAMES}, {*NAMES},
+    ]  # fmt: skip
 
 
 def break_jails(s: SetUp) -> None:

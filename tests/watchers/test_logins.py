@@ -324,14 +324,26 @@ def test_connecting_twice(captured: list[SecurityEvent]) -> None:
     assert len(captured) == 1
 
 
-@pytest.mark.parametrize(("is_locked", "reason"), [(True, "locked"), (False, "bad_credentials")])
-def test_locked_out(captured: list[SecurityEvent], rf: RequestFactory, is_locked: bool, reason: str) -> None:
-    """An attempt of who is locked out says so, also through the request of Django REST framework."""
+@pytest.mark.parametrize(
+    ("is_locked", "told"), [(True, ("login_blocked", "locked")), (False, ("login_failed", "bad_credentials"))]
+)
+def test_locked_out(
+    captured: list[SecurityEvent], rf: RequestFactory, is_locked: bool, told: tuple[str, str]
+) -> None:
+    """An attempt that a lock-out refused has its own event, also through the request of Django REST framework."""
     request = rf.post("/")
     logins.mark_locked(Request(request), is_locked=True)
     logins.mark_locked(Request(request), is_locked=is_locked)
     user_login_failed.send(sender=None, credentials={}, request=Request(request))
-    assert _said(captured[0], "reason") == [reason]
+    assert (captured[0].type.name, captured[0].fields["reason"]) == told
+
+
+def test_locked_out_from_another_site(captured: list[SecurityEvent], rf: RequestFactory) -> None:
+    """An attempt that another site's page has a visitor send while a lock-out lasts is counted by no jail at all."""
+    request = rf.post("/", headers={"Sec-Fetch-Site": "cross-site"})
+    logins.mark_locked(request, is_locked=True)
+    user_login_failed.send(sender=None, credentials={}, request=request)
+    assert [(event.type.name, event.fields["reason"]) for event in captured] == [("crosssite_request", "locked")]
 
 
 def test_locked_out_without_a_request(captured: list[SecurityEvent]) -> None:

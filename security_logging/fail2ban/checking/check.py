@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from security_logging.fail2ban.checking.logs import of_log
 from security_logging.fail2ban.checking.problems import problem
 from security_logging.fail2ban.checking.server import of_server
 from security_logging.fail2ban.client import Client, ClientError, NotAllowedError, NotInstalledError
-from security_logging.fail2ban.configuration import Configuration, default_ignored, parse, raw_value
+from security_logging.fail2ban.configuration import Configuration, Jail, default_ignored, parse, raw_value
 from security_logging.fail2ban.files.plan import wanted_files
 from security_logging.fail2ban.files.record import read_record
-from security_logging.fail2ban.files.shipped import JAIL_NAMES
+from security_logging.fail2ban.files.shipped import JAIL_NAMES, LOCKED_JAIL
 from security_logging.fail2ban.site import Site
 
 OLDEST = (0, 11, 2)
@@ -66,10 +66,19 @@ def _of_configuration(directory: Path, configuration: Configuration, refusal: st
         yield problem("jail.none")
     if logs and not site.logs and "docker" not in map(logtype_of, jails.values()):
         yield problem("site.no_log", path=", ".join(dict.fromkeys(logs)))
+    yield from _of_lockouts(jails, site)
     for path in dict.fromkeys([*logs, *missing]):
         yield from of_log(Path(path))
     for name, jail in jails.items():
         yield from of_jail(name, jail, site, default_ignored(directory).split())
+
+
+def _of_lockouts(jails: Mapping[str, Jail], site: Site) -> Iterator[Problem]:
+    """Yield the lock-outs that begin before django-auth has counted enough, while no jail counts what they refuse."""
+    limit = jails["django-auth"].limit if "django-auth" in jails else ""
+    for setting, checked in site.lockouts.items():
+        if limit.isdigit() and checked < int(limit) and LOCKED_JAIL not in jails:
+            yield problem("site.lockout", setting=setting, checked=checked, limit=limit)
 
 
 def _missing_log(directory: Path, name: str) -> str:

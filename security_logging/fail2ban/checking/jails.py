@@ -15,7 +15,7 @@ from security_logging.fail2ban.checking.rsyslog import is_guarded
 from security_logging.fail2ban.configuration import Jail, networks
 from security_logging.fail2ban.site import Site
 
-MODES = {"django-auth": "normal", "django-admin": "admin", "django-probe": "probe"}
+MODES = {"django-auth": "normal", "django-admin": "admin", "django-probe": "probe", "django-locked": "locked"}
 _SHORTEST = 2  # bits of a prefix; a shorter one ignores half the Internet or all of it
 _LOGTYPES = {'"@timestamp"': "json", '"log"': "docker", "LN-BEG": "short"}  # by a part of the datepattern
 _SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's Fail2ban runs with it

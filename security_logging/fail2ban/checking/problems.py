@@ -69,6 +69,12 @@ _DECLARED = (
         "The jails read {path}, but LOGGING writes no file that they can read.",
         'write into the settings: LOGGING = build_logging("file"), from security_logging.logging_config',
     ),
+    warning(
+        "site.lockout",
+        "The site checks {checked} wrong passwords of a user and then locks, but django-auth bans after {limit}: an "
+        "attacker of one user is never banned.",
+        f"let {{setting}} allow {{limit}} or more, or: {INSTALL} --locked (django-locked can ban the victim of a lock)",
+    ),
     error(
         "jail.logpath",
         "The jail {jail} reads {read}, but the site writes {written}.",

@@ -35,6 +35,7 @@ def jail_options(
         ignored=ignored,
         action=action,
         enabled=enabled,
+        locked=choices.locked,
     )
 
 

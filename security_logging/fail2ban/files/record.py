@@ -19,6 +19,7 @@ class Choices:
 
     `parameters` are those of the front's action. `report` is whether bans are written into the log.
     `never_banned` are addresses and networks that the jails ignore besides the proxies: yours, and the site's own.
+    `locked` is whether the jail django-locked is on.
     """
 
     front: str = "nothing"
@@ -28,6 +29,7 @@ class Choices:
     key: str = "ip"
     report: bool = True
     never_banned: Sequence[str] = ()
+    locked: bool = False
 
 
 @dataclass(frozen=True)

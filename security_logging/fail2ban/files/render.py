@@ -23,6 +23,7 @@ class JailOptions:
     `ignored` is the value of `[DEFAULT] ignoreip`. It is written out, because Fail2ban does not start if a jail refers
     to it and it is not set, as on a fresh Debian. `action` is the whole action line, or empty for the server's default
     action. The jails are off unless `enabled`, so that a missing log cannot keep Fail2ban from starting.
+    `locked` switches on django-locked too, which can ban the victim of a lock-out.
     """
 
     log: str = DEFAULT_LOG
@@ -32,6 +33,7 @@ class JailOptions:
     ignored: str = DEFAULT_IGNORED
     action: str = ""
     enabled: bool = False
+    locked: bool = False
 
 
 def render_filter() -> str:
@@ -42,7 +44,7 @@ def render_filter() -> str:
 
 
 def render_jails(options: JailOptions | None = None) -> str:
-    """Return the three jails; without options, the shipped ones."""
+    """Return the four jails; without options, the shipped ones."""
     chosen = options or JailOptions()
     extra = [f"ignoreip = {' '.join([chosen.ignored, *chosen.trusted_proxies])}"] if chosen.trusted_proxies else []
     extra += [f"action = {chosen.action}"] if chosen.action else []
@@ -51,6 +53,7 @@ def render_jails(options: JailOptions | None = None) -> str:
     return filled(
         "jail.conf",
         enabled=str(chosen.enabled).lower(),
+        locked=str(chosen.enabled and chosen.locked).lower(),
         parameters=_parameters(chosen),
         source=source,
         extra="".join(f"{line}\n" for line in extra),

@@ -10,7 +10,8 @@ from security_logging.fail2ban.files.report import render_report_action
 FILTER = "filter.d/django-security.conf"
 JAILS = "jail.d/django-security.conf"
 REPORT = "action.d/django-security-report.conf"
-JAIL_NAMES = ("django-auth", "django-admin", "django-probe")
+LOCKED_JAIL = "django-locked"  # off by default
+JAIL_NAMES = ("django-auth", "django-admin", "django-probe", LOCKED_JAIL)
 
 
 def shipped_files(options: JailOptions | None = None) -> dict[str, str]:

@@ -52,6 +52,7 @@ def choices_from(options: Mapping[str, Any], site: Site, last: Choices | None, *
         key=options["key"] or known.key,
         report=known.report and not options["no_report"],
         never_banned=_never_banned(options, known, ask=ask),
+        locked=known.locked if options["locked"] is None else options["locked"],
     )
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from security_logging.fail2ban.checking.check import refused
 from security_logging.fail2ban.checking.server import reload
 from security_logging.fail2ban.client import Client, ClientError
+from security_logging.fail2ban.configuration import parse
+from security_logging.fail2ban.files.shipped import LOCKED_JAIL
 from security_logging.fail2ban.installing.changes import Change
 from security_logging.fail2ban.installing.log_file import create_log
 from security_logging.fail2ban.installing.undoing import Undoing, undoing
@@ -67,7 +69,9 @@ def _load(client: Client, done: Undoing) -> bool:
     done.at_last(lambda: _reload_again(client))
     try:
         reload(client)
-        lost = running.difference(client.jails())
+        written = parse(client.run("-d")).jails
+        off = {LOCKED_JAIL} - set(written)  # the one jail that an installation may switch off
+        lost = running.difference(client.jails(), off)
     except ClientError as error:
         raise InstallError(f"Fail2ban could not load our files; they were taken back:\n{error}") from error
     if lost:

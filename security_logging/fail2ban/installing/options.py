@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, BooleanOptionalAction, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
@@ -80,4 +80,6 @@ def _add_choices(parser: ArgumentParser) -> None:
     parser.add_argument("--never-ban", action="append", metavar="ADDRESS",
                         help="address or network that the jails ignore: yours, and the site's public ones")  # fmt: skip
     parser.add_argument("--key", choices=["ip", "net"], help="ban addresses (default) or IPv6 /64 networks")
+    parser.add_argument("--locked", action=BooleanOptionalAction,
+                        help="switch the jail django-locked on or off (at first off)")  # fmt: skip
     parser.add_argument("--no-report", action="store_true", help="do not write bans back into the log")

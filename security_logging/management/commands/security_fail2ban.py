@@ -18,7 +18,7 @@ from security_logging.fail2ban.client import Client, ClientError, NotAllowedErro
 from security_logging.fail2ban.explain import explain, explain_file
 from security_logging.fail2ban.files.fronts import ChoiceError
 from security_logging.fail2ban.files.plan import jail_options
-from security_logging.fail2ban.files.shipped import JAIL_NAMES, shipped_files
+from security_logging.fail2ban.files.shipped import JAIL_NAMES, LOCKED_JAIL, shipped_files
 from security_logging.fail2ban.installing import install_command, options
 from security_logging.fail2ban.installing.changes import mode_of
 from security_logging.fail2ban.installing.choosing import choices_from
@@ -32,6 +32,7 @@ from security_logging.operations.doctor.fail2ban import CONFIGURATION
 from security_logging.operations.site import this_site
 
 _FOR_ANYBODY = ("render", "explain")  # subcommands that need no rights
+_NOT_RUNNING = "not running: security_fail2ban check says why"
 
 
 class Command(BaseCommand):
@@ -113,7 +114,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{jail.name:<14}{numbers}  {visible(' '.join(jail.addresses))}")
         for name in JAIL_NAMES:
             if name not in [jail.name for jail in running]:
-                self.stdout.write(f"{name:<14}not running: security_fail2ban check says why")
+                why = "off: security_fail2ban install --locked" if name == LOCKED_JAIL else _NOT_RUNNING
+                self.stdout.write(f"{name:<14}{why}")
 
     def _unban(self, options: dict[str, Any]) -> None:
         try:

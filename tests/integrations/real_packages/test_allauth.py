@@ -70,7 +70,7 @@ def test_after_its_rate_limit(client: Client, alice: User, lines: Lines, path: s
     for _ in range(3):
         post(client, path, username="alice", password="wrong")
     status = 400 if path == API else 200
-    assert lines() == [f"login_failed surface={surface(path)} reason=rate_limited user=alice status={status}"] * 3
+    assert lines() == [f"login_blocked surface={surface(path)} reason=rate_limited user=alice status={status}"] * 3
 
 
 @pytest.mark.parametrize("path", [PAGE, API])
@@ -105,6 +105,16 @@ def test_script(client: Client, alice: User, lines: Lines) -> None:
     """The page can answer a script with JSON of another shape: one line all the same."""
     client.post(PAGE, {"login": "alice"}, headers={"Accept": "application/json"})
     assert lines() == ["login_failed surface=site reason=rejected_by_form user=alice status=400"]
+
+
+def test_script_after_the_rate_limit(client: Client, alice: User, lines: Lines) -> None:
+    """A script is refused with texts alone; that nobody has checked the password is told all the same."""
+    for _ in range(5):
+        post(client, PAGE, username="alice", password="wrong")
+    lines()
+    data = {"login": "alice", "password": "right"}
+    client.post(PAGE, data, headers={"Accept": "application/json", "Accept-Language": "de"})
+    assert lines() == ["login_blocked surface=site reason=rate_limited user=alice status=400"]
 
 
 @pytest.fixture
@@ -147,7 +157,7 @@ def test_wrong_second_factor_after_its_rate_limit(client: Client, alice: User, s
         client.post("/accounts/2fa/authenticate/", {"code": "000000"})
     lines()
     client.post("/accounts/2fa/authenticate/", {"code": "000000"})
-    assert lines() == ["mfa_failed surface=site reason=rate_limited user=alice status=200"]
+    assert lines() == ["login_blocked surface=site reason=rate_limited user=alice status=200"]
 
 
 @pytest.mark.parametrize(("code", "reason"), [("000000", "bad_code"), ("", "empty")])

@@ -16,7 +16,7 @@ from security_logging.watchers import logins
 pytestmark = pytest.mark.django_db
 
 FAILED = "login_failed surface=site reason=bad_credentials user=alice"
-REFUSED = "login_failed surface=site reason=locked user=alice"
+REFUSED = "login_blocked surface=site reason=locked user=alice"
 LOCKED = "login_locked surface=site reason=too_many_failures user=alice"
 
 
@@ -72,7 +72,7 @@ def test_lock_in_the_admin(client: Client, alice: User, lines: Lines) -> None:
             "login_failed surface=admin reason=bad_credentials",
             "login_failed surface=admin reason=bad_credentials",
             "login_locked surface=admin reason=too_many_failures",
-            "login_failed surface=admin reason=locked",
+            "login_blocked surface=admin reason=locked",
         ]
     )
 
@@ -88,7 +88,7 @@ def test_lock_of_an_api(client: Client, alice: User, lines: Lines) -> None:
             "login_failed surface=api reason=bad_credentials",
             "login_failed surface=api reason=bad_credentials",
             "login_locked surface=api reason=too_many_failures",
-            "login_failed surface=api reason=locked",
+            "login_blocked surface=api reason=locked",
         ]
     )
 

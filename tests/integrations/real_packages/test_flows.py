@@ -178,7 +178,7 @@ passkey_asked_for = both(passkey, logged_in, lambda browser: browser.get("/accou
 change = post("/accounts/password/change/", oldpassword="wrong", password1="another-2026", password2="another-2026")
 oauth2 = {"client_id": "app", "client_secret": "secret"}
 
-FAILED, MFA, TOKEN = "login_failed", "mfa_failed", "token_failed"
+FAILED, MFA, TOKEN, BLOCKED = "login_failed", "mfa_failed", "token_failed", "login_blocked"
 NO_LINE: list[str] = []
 NOBODYS = ", nobody's"
 FLOWS = {
@@ -197,7 +197,7 @@ FLOWS = {
     "allauth page": Flow("allauth.account", guess_at_page, [f"{FAILED} bad_credentials"]),
     "allauth API": Flow("allauth.account", send(API, **GUESS), [f"{FAILED} bad_credentials"]),
     "allauth limit": Flow(
-        "allauth.account", guess_at_page, [f"{FAILED} rate_limited"], times(5, guess_at_page), without=NO_LINE
+        "allauth.account", guess_at_page, [f"{BLOCKED} rate_limited"], times(5, guess_at_page), without=NO_LINE
     ),
     "allauth passkey": Flow(
         "allauth.mfa",
@@ -232,7 +232,7 @@ FLOWS = {
     "allauth codes": Flow(
         "allauth.mfa",
         code_of_allauth("000000"),
-        [f"{MFA} rate_limited"],
+        [f"{BLOCKED} rate_limited"],
         both(pending, times(5, code_of_allauth("000000"))),
         without=NO_LINE,
     ),
@@ -266,9 +266,9 @@ FLOWS = {
         ["login_locked too_many_failures", f"{FAILED} bad_credentials"],
         times(2, post("/login/", **GUESS)),
     ),
-    "axes locked": Flow("axes", post("/login/", **ALICE), [f"{FAILED} locked"], times(3, post("/login/", **GUESS))),
+    "axes locked": Flow("axes", post("/login/", **ALICE), [f"{BLOCKED} locked"], times(3, post("/login/", **GUESS))),
     "otp code": Flow("django_otp", otp("wrong"), [f"{MFA} bad_code"], codes, [f"{MFA} bad_code{NOBODYS}"]),
-    "otp limit": Flow("django_otp", otp("wrong"), [f"{MFA} locked"], both(codes, otp("wrong")), without=NO_LINE),
+    "otp limit": Flow("django_otp", otp("wrong"), [f"{BLOCKED} locked"], both(codes, otp("wrong")), without=NO_LINE),
     "two_factor password": Flow("two_factor", wizard("auth", **GUESS), [f"{FAILED} bad_credentials"]),
     "two_factor code": Flow(
         "django_otp",
@@ -294,7 +294,7 @@ FLOWS = {
     "two_factor limit": Flow(
         "django_otp",
         wizard("token", otp_token="000000"),
-        [f"{MFA} locked"],
+        [f"{BLOCKED} locked"],
         both(authenticator, wizard("auth", **ALICE), wizard("token", otp_token="000000")),
         without=NO_LINE,
     ),
@@ -387,7 +387,7 @@ def test_address_missing_without_the_middleware() -> None:
 
 def test_events_missing_here() -> None:
     """The doctor names the events of the installed packages too, each once."""
-    assert missing_here()[8:] == ["login", "mfa_failed", "token_failed"]
+    assert missing_here()[8:] == ["login", "login_blocked", "mfa_failed", "token_failed"]
 
 
 def named(missing: Missing) -> list[str]:

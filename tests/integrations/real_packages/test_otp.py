@@ -68,7 +68,7 @@ def test_throttled(client: Client, device: StaticDevice, lines: Lines, path: str
     attempt(client, path, device, otp_token="wrong")
     lines()
     attempt(client, path, device, otp_token="wrong")
-    assert lines() == [f"mfa_failed surface={surface} reason=locked user=alice status=200"]
+    assert lines() == [f"login_blocked surface={surface} reason=locked user=alice status=200"]
 
 
 def test_not_staff(client: Client, device: StaticDevice, lines: Lines) -> None:

@@ -34,12 +34,8 @@ def test_hostile_page(
     name: str,
     marks: dict[str, str],
     captured: list[SecurityEvent],
-    request: pytest.FixtureRequest,
 ) -> None:
     """With the marks of a hostile page a flow leaves no counted event whose proof does not hold."""
-    if name == "axes locked" and any(mark in marks.values() for mark in ("cross-site", "https://evil.example")):
-        # A lock-out refuses without a look at the credential: the attempt needs an event of its own.
-        request.applymarker(pytest.mark.xfail(strict=True))
     FLOWS[name].before(client := Client(REMOTE_ADDR=ADDRESS))
     captured.clear()
     client.defaults |= {f"HTTP_{mark.upper().replace('-', '_')}": value for mark, value in marks.items()}

@@ -95,7 +95,7 @@ def test_throttled(client: Client, device: TOTPDevice, lines: Lines) -> None:
     code(client, "000000")
     lines()
     code(client, "000000")
-    assert lines() == ["mfa_failed surface=site reason=locked user=alice status=200"]
+    assert lines() == ["login_blocked surface=site reason=locked user=alice status=200"]
 
 
 def test_other_device(client: Client, device: TOTPDevice, lines: Lines) -> None:
