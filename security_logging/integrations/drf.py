@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.utils.translation import gettext
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.settings import DEFAULTS, api_settings, perform_import
 
 from security_logging.events.types import CSRF_FAILED, LOGIN, LOGIN_FAILED, PERMISSION_DENIED, RATE_LIMITED
@@ -39,6 +41,7 @@ TOKEN = "token"  # noqa: S105 (how the user logged in)
 TOKEN_EXPIRED = "token_expired"  # noqa: S105 (a reason)
 
 _HANDLER = "EXCEPTION_HANDLER"
+_AUTHENTICATE = vars(Request)["_authenticate"].__code__  # the method that asks each authenticator
 
 
 def connect() -> None:
@@ -82,7 +85,7 @@ def _log(error: Exception, context: dict[str, Any]) -> None:
         return  # a signal has told it: one attempt is to be one line
     status = getattr(error, "status_code", None)
     if isinstance(error, exceptions.AuthenticationFailed):
-        if obtains_token(type(context["view"])):  # the password was right, or a signal would have told
+        if _is_of_login(error, context["view"]):  # the password was right, or a signal would have reported it
             user = _typed(context["request"])
             log_failure(LOGIN_FAILED, request, reason=INACTIVE, status=status, user=user)
         else:
@@ -93,9 +96,23 @@ def _log(error: Exception, context: dict[str, Any]) -> None:
         _log_permission(error, request, status)
     elif isinstance(error, exceptions.Throttled):
         log_event(RATE_LIMITED, request, reason=TOO_MANY_REQUESTS, status=status, user=actor_name(request))
-    elif isinstance(error, exceptions.ValidationError) and obtains_token(type(context["view"])):
+    elif isinstance(error, exceptions.ValidationError) and _is_of_login(error, context["view"]):
         reason = EMPTY if "required" in _codes(error) or "blank" in _codes(error) else REJECTED_BY_FORM
         log_untried(request, reason, status, _typed(context["request"]))
+
+
+def _is_of_login(error: Exception, view: Any) -> bool:
+    """
+    Return whether the view is a login, and its own `post` has raised the error.
+
+    An authenticator may raise the same error before or below `post`, for a token in the address of an image. Only the
+    traceback tells them apart.
+    """
+    if not obtains_token(type(view)):
+        return False
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    is_of_post = any(frame.f_code.co_name == "post" and frame.f_locals.get("self") is view for frame in frames)
+    return is_of_post and not any(frame.f_code is _AUTHENTICATE for frame in frames)
 
 
 def _log_authentication(error: exceptions.AuthenticationFailed, request: HttpRequest, status: int | None) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from oauth2_provider.contrib.rest_framework import OAuth2Authentication
-from rest_framework.authentication import BasicAuthentication
+from rest_framework.authentication import BaseAuthentication, BasicAuthentication, SessionAuthentication
+from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -97,3 +99,46 @@ class OwnObtainView(TokenViewBase):
     """A view of the project's that obtains a token."""
 
     serializer_class = TokenObtainPairSerializer
+
+
+class AddressAuthentication(BaseAuthentication):
+    """Take the token from the address, as links to downloads do."""
+
+    def authenticate(self, request: Request) -> None:
+        """Refuse every token."""
+        if "token" in request.query_params:
+            raise AuthenticationFailed
+
+
+class AnyToken(ObtainAuthToken):
+    """A login where each default authenticator is asked first."""
+
+    authentication_classes = [SessionAuthentication, AddressAuthentication, JWTAuthentication]
+
+
+class LazyToken(AnyToken):
+    """The same, but who asks is not looked at before it must be."""
+
+    def perform_authentication(self, request: Request) -> None:
+        """Look later."""
+
+    def check_permissions(self, request: Request) -> None:
+        """Let anybody in."""
+
+    def get(self, request: Request) -> Response:
+        """Look now."""
+        return Response({"user": str(request.user)})
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Look now, then log in."""
+        str(request.user)
+        return super().post(request, *args, **kwargs)
+
+
+class RefusingToken(ObtainAuthToken):
+    """A login that refuses everybody after the right password."""
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Refuse."""
+        super().post(request, *args, **kwargs)
+        raise AuthenticationFailed

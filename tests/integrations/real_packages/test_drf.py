@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client, override_settings
 from rest_framework.authtoken.models import Token
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
+from rest_framework_simplejwt.tokens import AccessToken
 
 from integrations.real_packages.conftest import Lines
 from security_logging.integrations import drf
@@ -123,6 +125,29 @@ def test_obtained_from_another_site(client: Client, alice: User, lines: Lines) -
     """An empty attempt that another site has made a visitor's browser send is not counted."""
     client.post("/api/token/", {}, headers={"Sec-Fetch-Site": "cross-site"})
     assert lines() == ["crosssite_request surface=api reason=empty status=400"]
+
+
+@pytest.mark.parametrize("path", ["token/any", "token/lazy"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_obtained_with_a_token_in_the_address(client: Client, lines: Lines, path: str, method: str) -> None:
+    """A wrong token in the address of an image on a hostile page is no login, and is not counted."""
+    for _ in range(5):
+        getattr(client, method)(f"/api/{path}/?token=wrong", headers={"Sec-Fetch-Site": "cross-site"})
+    assert lines() == ["crosssite_request surface=api reason=bad_token status=403"] * 5
+
+
+def test_obtained_with_an_expired_bearer(client: Client, alice: User, lines: Lines) -> None:
+    """An honest application that sends its old token along is not counted."""
+    token = AccessToken.for_user(alice)
+    token.set_exp(lifetime=-timedelta(minutes=1))
+    client.post("/api/token/any/", {}, headers={"authorization": f"Bearer {token}"})
+    assert lines() == ["permission_denied surface=api reason=token_expired status=403"]
+
+
+def test_obtained_by_a_user_whom_the_view_refuses(client: Client, alice: User, lines: Lines) -> None:
+    """What the view itself refuses after the right password is a failed login."""
+    client.post("/api/token/refusing/", {"username": "alice", "password": "right"})
+    assert lines() == ["login_failed surface=api reason=inactive user=alice status=403"]
 
 
 @override_settings(AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.AllowAllUsersModelBackend"])
