@@ -10,7 +10,14 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 
-from security_logging.events.types import CROSSSITE_REQUEST, LOGIN, LOGIN_BLOCKED, LOGIN_FAILED, LOGOUT
+from security_logging.events.types import (
+    CROSSSITE_REQUEST,
+    LOGIN,
+    LOGIN_BLOCKED,
+    LOGIN_FAILED,
+    LOGOUT,
+    PERMISSION_DENIED,
+)
 from security_logging.internal.errors import guarded
 from security_logging.logger import log_event, plain_request
 from security_logging.request.cross_site import has_passed_csrf, is_cross_site
@@ -23,7 +30,9 @@ if TYPE_CHECKING:
 
 BAD_CREDENTIALS = "bad_credentials"
 LOCKED = "locked"
+UNKNOWN_REMOTE_USER = "unknown_remote_user"  # the proxy vouches for the visitor, who has no account here
 _LOCKED = "_security_logging_locked"
+_REMOTE_USER = "remote_user"  # the credential of django.contrib.auth.backends.RemoteUserBackend
 _NAME_KEYS = ("username", "email", "login", "user", "phone")  # asked in this order, after the model's own
 
 
@@ -62,9 +71,17 @@ def on_user_login_failed(
     request: HttpRequest | None = None,
     **kwargs: object,
 ) -> None:
-    """Log that the credentials were refused; of them only the user name is ever read."""
+    """
+    Log that the credentials were refused; of them only the user name is ever read.
+
+    A name in `remote_user` is one that a proxy vouches for with each request of a visitor (RemoteUserMiddleware): who
+    has single sign-on but no account here has tried no credential.
+    """
     name = typed_name(credentials or {})
-    if is_marked_locked(request):
+    vouched_for = credentials.get(_REMOTE_USER) if isinstance(credentials, Mapping) else None
+    if vouched_for is not None:
+        log_event(PERMISSION_DENIED, request, reason=UNKNOWN_REMOTE_USER, user=str(vouched_for))
+    elif is_marked_locked(request):
         log_blocked(request, LOCKED, name)
     else:
         log_failure(LOGIN_FAILED, request, reason=BAD_CREDENTIALS, user=name)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync  # runs the database's work in this thread; asyncio.run would leak its connection
 from django.contrib.auth import aauthenticate, alogin, alogout, authenticate, get_user_model
-from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.backends import ModelBackend, RemoteUserBackend
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_out, user_login_failed
 from django.contrib.sessions.backends.cache import SessionStore
@@ -327,9 +327,7 @@ def test_connecting_twice(captured: list[SecurityEvent]) -> None:
 @pytest.mark.parametrize(
     ("is_locked", "told"), [(True, ("login_blocked", "locked")), (False, ("login_failed", "bad_credentials"))]
 )
-def test_locked_out(
-    captured: list[SecurityEvent], rf: RequestFactory, is_locked: bool, told: tuple[str, str]
-) -> None:
+def test_locked_out(captured: list[SecurityEvent], rf: RequestFactory, is_locked: bool, told: tuple[str, str]) -> None:
     """An attempt that a lock-out refused has its own event, also through the request of Django REST framework."""
     request = rf.post("/")
     logins.mark_locked(Request(request), is_locked=True)
@@ -344,6 +342,35 @@ def test_locked_out_from_another_site(captured: list[SecurityEvent], rf: Request
     logins.mark_locked(request, is_locked=True)
     user_login_failed.send(sender=None, credentials={}, request=request)
     assert [(event.type.name, event.fields["reason"]) for event in captured] == [("crosssite_request", "locked")]
+
+
+class KnownRemoteUsers(RemoteUserBackend):
+    """Let in only those who have an account."""
+
+    create_unknown_user = False
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/accounts/login/"])
+def test_single_sign_on_without_an_account(captured: list[SecurityEvent], settings: Any, path: str) -> None:
+    """Each image on a page would be a refusal of who has single sign-on and no account: none is counted."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.RemoteUserMiddleware"]
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.KnownRemoteUsers"]
+    client = Client(REMOTE_ADDR=ADDRESS, REMOTE_USER="eve@corp.example")
+    for _ in range(5):
+        client.get(path)
+    told = [(event.type.name, *_said(event, "ip", "reason", "user")) for event in captured]
+    assert told == [("permission_denied", ADDRESS, "unknown_remote_user", "eve@corp.example")] * 5
+    assert [event for event in captured if event.type.counted_as] == []
+
+
+@pytest.mark.django_db
+def test_password_besides_single_sign_on(captured: list[SecurityEvent], settings: Any) -> None:
+    """A password that the same visitor tries is counted all the same."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.RemoteUserMiddleware"]
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.KnownRemoteUsers", "django.contrib.auth.backends.ModelBackend"]
+    Client(REMOTE_ADDR=ADDRESS, REMOTE_USER="eve@corp.example").post("/accounts/login/", WRONG)
+    assert _names(captured) == ["permission_denied", "login_failed"]
 
 
 def test_locked_out_without_a_request(captured: list[SecurityEvent]) -> None:
