@@ -131,6 +131,12 @@ class Settings:
         'JSON file, e.g. {"cloudflare": ["198.51.100.0/24"]}, whose ranges replace those of a preset. Each process '
         "reads it once.",
     )
+    CREDENTIAL_HEADERS = Setting[Sequence[str]](
+        ("Authorization",),
+        "sequence of str",
+        'Headers in which clients of this site send a credential, e.g. ("Authorization", "X-API-Key"): a refused token '
+        "in one of them is counted whoever sent it. List none that a proxy or a CDN adds to the requests of visitors.",
+    )
     SURFACE_NAMESPACES = Setting[Mapping[str, str]](
         {},
         "mapping of str to str",

@@ -41,6 +41,7 @@ DECLARED = {
     "E105": "SECURITY_LOGGING_FLOOD_WINDOW, _FLOOD_LINES or _FLOOD_ADDRESS_LINES is not a usable number.",
     "E106": "SECURITY_LOGGING_PRIOR_FAILURES_WINDOW is not a number of seconds.",
     "E107": "SECURITY_LOGGING_HEARTBEAT is not a number of seconds.",
+    "E110": "SECURITY_LOGGING_CREDENTIAL_HEADERS is not a list of header names.",
     "E201": "A key of SECURITY_LOGGING_EVENTS is not an event or a class, or a value is neither True nor False.",
     "E202": "SECURITY_LOGGING_USER_NAMES or _UNKNOWN_USER_NAMES is not a policy for user names.",
     "E203": "SECURITY_LOGGING_KNOWN_USERS is neither True nor False.",

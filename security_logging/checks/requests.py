@@ -1,4 +1,4 @@
-"""What is wrong in the settings of request ids, bait paths, flood control and prior failures."""
+"""What is wrong in the settings of request ids, credential headers, bait paths, flood control and prior failures."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def problems() -> Iterator[Problem]:
     yield from _header_problems("E101", Settings.REQUEST_ID_HEADER.name, conf.REQUEST_ID_HEADER)
     if conf.REQUEST_ID_RESPONSE_HEADER is not None:
         yield from _header_problems("E102", Settings.REQUEST_ID_RESPONSE_HEADER.name, conf.REQUEST_ID_RESPONSE_HEADER)
+    yield from _credential_header_problems(conf.CREDENTIAL_HEADERS)
     yield from _added_bait_problems(conf.BAIT_PATHS_ADD)
     yield from _removed_bait_problems(conf.BAIT_PATHS_REMOVE)
     yield from _number_problems("E105", Settings.FLOOD_WINDOW.name, conf.FLOOD_WINDOW, least=0)
@@ -33,6 +34,17 @@ def problems() -> Iterator[Problem]:
 def _header_problems(problem_id: str, name: str, value: object) -> Iterator[Problem]:
     if not (isinstance(value, str) and _HEADER.fullmatch(value)):
         yield error(problem_id, f"{name} is not the name of a header: {value!r}.", 'Write "X-Request-ID".')
+
+
+def _credential_header_problems(headers: object) -> Iterator[Problem]:
+    name = Settings.CREDENTIAL_HEADERS.name
+    fix = 'Write e.g. ("Authorization", "X-API-Key").'
+    if not isinstance(headers, (tuple, list)):
+        yield error("E110", f"{name} is not a tuple or list: {headers!r}.", fix)
+        return
+    for index, header in enumerate(headers):
+        if not (isinstance(header, str) and _HEADER.fullmatch(header)):
+            yield error("E110", f"{name}[{index}] is not the name of a header: {header!r}.", fix)
 
 
 def _added_bait_problems(paths: object) -> Iterator[Problem]:

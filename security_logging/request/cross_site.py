@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.core.exceptions import DisallowedHost
+
+from security_logging.conf import conf
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -16,7 +18,6 @@ _OTHER_SITES = ("cross-site", "same-site")  # W3C Fetch Metadata; same-site is a
 _OF_THE_VISITOR = ("document", "empty")  # destinations: a navigation, and a script's fetch
 # How browsers mark what they fetch in advance: Sec-Purpose is the standard's, the others are older ones.
 _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
-_CREDENTIAL = re.compile(r"HTTP_(?!SEC_)\w*(?:AUTH|KEY|SECRET|TOKEN)")  # Sec-WebSocket-Key is the browser's own
 
 
 def is_cross_site(request: HttpRequest) -> bool:
@@ -55,12 +56,19 @@ def is_sent_for_a_page(request: HttpRequest) -> bool:
 
 def brings_a_credential(request: HttpRequest) -> bool:
     """
-    Tell whether a header holds a credential, such as Authorization, X-API-Key or X-CSRFToken.
+    Return whether one of SECURITY_LOGGING_CREDENTIAL_HEADERS holds a credential.
 
-    No page can make a browser send one to another site that has not consented (W3C Fetch, CORS-preflight), while a
-    token in the address, in a form or in a cookie goes with any request that a page asks for.
+    No page can make a browser send such a header to another site that has not agreed to it (W3C Fetch, CORS-preflight),
+    while a token in the address, in a form or in a cookie goes with any request that a page asks for. Headers with
+    other names say nothing, whatever they are called: proxies and CDNs add many to the requests of visitors.
     """
-    return any(map(_CREDENTIAL.match, request.META))
+    return any(name in request.META for name in _meta_names(conf.CREDENTIAL_HEADERS))
+
+
+def _meta_names(headers: object) -> Iterator[str]:
+    """Yield the keys of the headers in request.META; of a wrong setting, which a system check reports, none."""
+    for header in headers if isinstance(headers, (tuple, list)) else ():
+        yield f"HTTP_{str(header).upper().replace('-', '_')}"
 
 
 def has_passed_csrf(request: HttpRequest) -> bool:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory, override_settings
 
 from security_logging.request.cross_site import brings_a_credential, has_passed_csrf, is_cross_site, is_sent_for_a_page
 
+VECTORS = Path(__file__).parent.parent / "vectors"
 TYPED = {"Sec-Fetch-Site": "none", "Sec-Fetch-Dest": "document"}  # the address, by the visitor
+# Proxies and CDNs add these to the requests of every visitor.
+ADDED_BY_PROXIES = json.loads((VECTORS / "proxy_headers.json").read_text("utf-8"))
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11) Firefox/60.0", "Accept-Language": "de"}
 
 
@@ -89,16 +95,22 @@ def test_sent_for_a_page(headers: dict[str, str], method: str, expected: bool) -
         ({"Cookie": "token=x", "Accept": "*/*", "Content-Type": "text/plain", "User-Agent": "x"}, False),
         ({"Sec-WebSocket-Key": "dGhl"}, False),  # by the browser itself
         ({"Authorization": "Bearer x"}, True),
-        ({"X-API-Key": "x"}, True),
-        ({"Api-Key": "x"}, True),
-        ({"X-Session-Token": "x"}, True),
-        ({"X-CSRFToken": "x"}, True),
-        ({"X-Client-Secret": "x"}, True),
+        ({"X-API-Key": "x"}, False),  # until the setting names it
+        *(({name: "x"}, False) for name in ADDED_BY_PROXIES),
     ],
 )
 def test_credential_in_a_header(headers: dict[str, str], expected: bool) -> None:
-    """A credential in a header was not sent for another site's page, which cannot set one."""
+    """Only a header that the site's clients authenticate with shows that no page has sent the request."""
     assert brings_a_credential(request_with(headers)) is expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"), [(("X-API-Key",), True), (["x-api-key"], True), ((), False), (None, False), ("X", False)]
+)
+def test_setting_of_the_headers(names: object, expected: bool) -> None:
+    """The setting says which headers those are; a wrong one names none, and a check reports it."""
+    with override_settings(SECURITY_LOGGING_CREDENTIAL_HEADERS=names):
+        assert brings_a_credential(request_with({"X-API-Key": "x", "Authorization": "y"})) is expected
 
 
 @pytest.mark.parametrize(

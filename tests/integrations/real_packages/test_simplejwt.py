@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,6 +15,7 @@ from integrations.real_packages.conftest import Lines
 
 pytestmark = pytest.mark.django_db
 
+VECTORS = Path(__file__).parents[2] / "vectors"
 BAD = "token_failed surface=api reason=bad_token status=401"
 OLD = "permission_denied surface=api reason=token_expired status=401"
 
@@ -81,6 +84,14 @@ def test_refused(client: Client, alice: User, lines: Lines, path: str, name: str
     """A refresh token that nobody has signed is a failed token, and one to verify too."""
     client.post(f"/api/jwt/{path}/", {name: "a.b.c"}, content_type="application/json")
     assert lines() == [BAD]
+
+
+@pytest.mark.parametrize("header", json.loads((VECTORS / "proxy_headers.json").read_text("utf-8")))
+def test_refused_from_another_site(client: Client, lines: Lines, header: str) -> None:
+    """Forms that a hostile page has posted are not counted, whatever a proxy adds to the requests of visitors."""
+    for _ in range(5):
+        client.post("/api/jwt/refresh/", {"refresh": "a.b.c"}, headers={"Sec-Fetch-Site": "cross-site", header: "x"})
+    assert lines() == ["crosssite_request surface=api reason=bad_token status=401"] * 5
 
 
 @pytest.mark.parametrize(("path", "name"), [("refresh", "refresh"), ("verify", "token")])
