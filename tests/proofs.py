@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.core.signals import request_started
 
@@ -68,10 +69,11 @@ def unproven(events: Iterable[SecurityEvent], watched: Watched) -> list[Security
 
 def _is_proven(event: SecurityEvent, watched: Watched) -> bool:
     sent = watched.environ
+    is_ours = "*" not in settings.ALLOWED_HOSTS  # else a page can be same-origin by DNS rebinding, and nothing marks it
     holds = {
         Proof.CREDENTIAL_CHECKED: watched.has_checked or "HTTP_AUTHORIZATION" in sent,
-        Proof.LOGIN_ATTEMPT: sent["REQUEST_METHOD"] == "POST" and not _is_foreign(sent),
-        Proof.BAIT_PATH: not _is_foreign(sent) and not _is_of_a_page(sent),
+        Proof.LOGIN_ATTEMPT: is_ours and sent["REQUEST_METHOD"] == "POST" and not _is_foreign(sent),
+        Proof.BAIT_PATH: is_ours and not _is_foreign(sent) and not _is_of_a_page(sent),
     }
     return any(holds[proof] for proof in event.type.proofs)
 

@@ -209,7 +209,7 @@ def test_failure_of_ours(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, modu
         (forwarding, "has_trusted_peer"),
         (middleware, "log_unsignalled"),
         (middleware, "request_id_of"),
-        (login_forms, "is_cross_site"),
+        (login_forms, "may_be_of_another_site"),
         (refusals, "is_bait"),
         (prior_failures, "_key"),
     ],

@@ -11,6 +11,7 @@ from security_logging import integrations
 from security_logging.checks import (
     addresses,
     events,
+    hosts,
     log_file,
     logging_setting,
     middleware,
@@ -66,6 +67,7 @@ DECLARED = {
     "W102": "SecurityLoggingMiddleware comes after a middleware that it should watch.",
     "W103": "An entry of SECURITY_LOGGING_BAIT_PATHS_REMOVE is not in the list of bait paths.",
     "W104": "SECURITY_LOGGING_FLOOD_LINES or _FLOOD_ADDRESS_LINES leaves Fail2ban too few lines.",
+    "W110": 'Deploy: ALLOWED_HOSTS contains "*": bait paths are not counted, and visitors can be banned by a page.',
     "W201": "SECURITY_LOGGING_EVENTS switches off an event that Fail2ban counts.",
     "W202": "The integration with an installed package could not be connected.",
     "W301": "LOGGING disables every existing logger that it does not name.",
@@ -94,8 +96,8 @@ def check_logging(app_configs: object = None, **kwargs: object) -> list[checks.C
 
 
 def check_log(app_configs: object = None, **kwargs: object) -> list[checks.CheckMessage]:
-    """Check the handlers of the security logger, and the files that they write."""
-    return [as_message(problem) for problem in log_file.problems()]
+    """Check the handlers of the security logger, the files that they write, and ALLOWED_HOSTS."""
+    return [as_message(problem) for module in (log_file, hosts) for problem in module.problems()]
 
 
 def _failed_integrations() -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 
 from security_logging.conf import conf
@@ -31,6 +32,25 @@ def is_cross_site(request: HttpRequest) -> bool:
         return True
     origin, referer = meta.get("HTTP_ORIGIN", ""), meta.get("HTTP_REFERER", "")
     return (bool(origin) and _is_foreign(origin, request)) or (bool(referer) and _is_foreign(referer, request))
+
+
+def may_be_of_another_site(request: HttpRequest) -> bool:
+    """
+    Return whether another site's page may have made the browser send a request that reached no credential check.
+
+    A CSRF token that fits shows the opposite, unless the site serves any host name.
+    """
+    return serves_any_host() or (is_cross_site(request) and not has_passed_csrf(request))
+
+
+def serves_any_host() -> bool:
+    """
+    Return whether ALLOWED_HOSTS lets in every host name, an attacker's that points at our server among them.
+
+    To a browser such a name is one site with the attacker's page (DNS rebinding): no mark shows that the page has sent
+    the request, and it can read a CSRF token. An entry like ".example.com" lets in only names of one domain.
+    """
+    return "*" in settings.ALLOWED_HOSTS
 
 
 def is_sent_for_a_page(request: HttpRequest) -> bool:

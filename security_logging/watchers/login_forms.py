@@ -24,7 +24,7 @@ from security_logging.events.types import (
 )
 from security_logging.internal.errors import guarded
 from security_logging.logger import events_of, log_event
-from security_logging.request.cross_site import brings_a_credential, has_passed_csrf, is_cross_site, is_sent_for_a_page
+from security_logging.request.cross_site import brings_a_credential, is_sent_for_a_page, may_be_of_another_site
 from security_logging.request.user import name_of
 from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.logins import typed_name
@@ -89,10 +89,11 @@ def log_untried(
     Log an attempt that ended before any credential was checked.
 
     A hostile page can post a form to our login page from each of its visitors' browsers. So a request that the browser
-    marks as another site's is not counted, unless its CSRF token proves otherwise (docs/drive-by-bans.md). `user` is
-    what was typed, attacker-controlled; None takes it from the posted form.
+    marks as another site's is not counted, unless its CSRF token proves otherwise, and none is on a site that serves
+    any host name (docs/drive-by-bans.md). `user` is what was typed, attacker-controlled; None takes it from the posted
+    form.
     """
-    if is_cross_site(request) and not has_passed_csrf(request):
+    if may_be_of_another_site(request):
         log_event(CROSSSITE_REQUEST, request, reason=reason, status=status)
     else:
         log_failure(event_type, request, reason=reason, status=status, user=user or _typed_user(request))

@@ -19,7 +19,7 @@ from security_logging.events.types import (
 )
 from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
-from security_logging.request.cross_site import is_sent_for_a_page
+from security_logging.request.cross_site import is_sent_for_a_page, serves_any_host
 from security_logging.request.user import actor_name
 from security_logging.request.views import AccountView, account_view_of, is_of, view_class_of
 from security_logging.watchers.bait_paths import is_bait
@@ -97,7 +97,8 @@ def _is_question(request: HttpRequest) -> bool:
 def _log_missing(request: HttpRequest) -> None:
     """Log a request for a bait path; other pages that do not exist are nobody's fault."""
     if is_bait(request.path_info):
-        event_type = CROSSSITE_REQUEST if is_sent_for_a_page(request) else PROBE
+        is_of_a_page = serves_any_host() or is_sent_for_a_page(request)
+        event_type = CROSSSITE_REQUEST if is_of_a_page else PROBE
         log_event(event_type, request, reason=BAIT, status=404)
 
 

@@ -67,6 +67,7 @@ ELSEWHERE = {
     "W024": "checks/test_log_file.py",
     "W025": "checks/test_log_file.py",
     "E110": "checks/test_requests.py",
+    "W110": "checks/test_hosts.py",
     "W202": "integrations/test_integrations.py",
     "E301": "checks/test_logging_setting.py",
     "E302": "checks/test_logging_setting.py",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -145,6 +146,102 @@ def test_image_in_our_own_page(
     with visiting(f"http://127.0.0.1:{live_server.thread.port}/", tmp_path / "profile"):
         wait_for(lambda: len(lines(log)) >= len(BAITS), "the browser's requests", seconds=60)
     assert (lines(log), counted(log, "aggressive")) == (["crosssite_request bait -"] * 12, [])
+
+
+@contextmanager
+def rebinding(page: str, site: int) -> Iterator[int]:
+    """
+    Serve a page, and have the same port lead to the site from then on; yield the port.
+
+    To a browser that is DNS rebinding: the host name of the page stays, and the site is what answers behind it.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/evil":
+                self._answer(200, [("Content-Type", "text/html")], page.encode())
+                return
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            connection = http.client.HTTPConnection("127.0.0.1", site, timeout=30)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            kept = [(name, value) for name, value in answer.getheaders() if name in ("Content-Type", "Set-Cookie")]
+            self._answer(answer.status, kept, answer.read())
+            connection.close()
+
+        do_POST = do_GET  # noqa: N815 - the name that the base class calls
+
+        def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in [*headers, ("Content-Length", str(len(body)))]:
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+REBOUND = """<!doctype html><title>Cute cats</title><script>
+const post = (path, fields) => fetch(path, {method: "POST", body: new URLSearchParams(fields)});
+(async () => {
+  for (const path of %s) { await fetch(path); await post(path, {}); }
+  await post("/accounts/login/", {username: "root", password: "guess"});
+  await fetch("/accounts/login/");
+  const csrfmiddlewaretoken = (document.cookie.match(/csrftoken=(\\w+)/) || ["", "none"])[1];
+  await post("/accounts/login/", {csrfmiddlewaretoken, username: "root"});
+  await post("/accounts/login/", {csrfmiddlewaretoken, username: "ro\\0ot", password: "guess"});
+  await post("/accounts/login/", {csrfmiddlewaretoken, username: "root", password: "guess"});
+})();
+</script>
+"""
+
+
+@pytest.fixture(params=["evil.example", "127.0.0.1"], ids=["plain HTTP", "Fetch Metadata"])
+def rebound(
+    request: pytest.FixtureRequest, live_server: LiveServer, log: Path, tmp_path: Path
+) -> Callable[[int], None]:
+    """Return a function that has a browser open a page whose host name leads to the site, and waits for some lines."""
+
+    def visit_it(number: int) -> None:
+        page = REBOUND % json.dumps(BAITS[:3])
+        with (
+            rebinding(page, live_server.thread.port) as port,
+            visiting(f"http://{request.param}:{port}/evil", tmp_path / "browser"),
+        ):
+            wait_for(lambda: len(lines(log)) >= number, "the browser's requests", seconds=60)
+
+    return visit_it
+
+
+def test_rebound_page_where_any_host_is_served(rebound: Callable[[int], None], log: Path, settings: Any) -> None:
+    """With ALLOWED_HOSTS = ["*"] a rebound page has only the password counted that it has really tried."""
+    settings.ALLOWED_HOSTS = ["*"]
+    rebound(10)
+    assert lines(log) == [
+        *["crosssite_request bait -"] * 6,
+        "crosssite_request csrf -",
+        "crosssite_request empty -",
+        "crosssite_request rejected_by_form -",
+        "login_failed bad_credentials -",
+    ]
+    assert counted(log, "aggressive") == [VISITOR]
+
+
+@pytest.mark.parametrize("rebound", ["evil.example"], indirect=True)
+def test_rebound_page_where_hosts_are_named(rebound: Callable[[int], None], log: Path) -> None:
+    """Where ALLOWED_HOSTS names the hosts, Django refuses all that a rebound page sends, and nothing is counted."""
+    rebound(11)
+    assert set(lines(log)) == {"disallowed_host - -"}
+    assert counted(log, "aggressive") == []
 
 
 @pytest.mark.parametrize("bait", BAITS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, override_settings
 
 import security_logging
 from proofs import COUNTED, HOSTILE_MARKS, unproven, watching
@@ -72,6 +72,17 @@ def test_hostile_page(flow: dict[str, Any], marks: dict[str, str], people: dict[
     with watching() as watched:
         _, events = run_flow(Client, sent, people, REMOTE_ADDR=ADDRESS)
     assert unproven(events, watched) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.urls("flow_site")
+@pytest.mark.parametrize("flow", MARKED, ids=[flow["name"] for flow in MARKED])
+def test_rebound_page(flow: dict[str, Any], people: dict[str, User]) -> None:
+    """On a site that serves any host name only a checked credential is counted: no mark shows a rebound page."""
+    with watching() as watched, override_settings(ALLOWED_HOSTS=["*"]):
+        _, events = run_flow(Client, {**flow, "settings": {**flow.get("settings", {}), "ALLOWED_HOSTS": ["*"]}},
+                             people, REMOTE_ADDR=ADDRESS)  # fmt: skip
+        assert unproven(events, watched) == []
 
 
 __all__ = ["people"]  # the fixture
