@@ -23,7 +23,7 @@ def running(command: list[str], ready: Path) -> Iterator[subprocess.Popen[bytes]
     """Run a server until its socket is there, and end it after the block."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            if not wait_until(ready.exists, seconds=60):
+            if not wait_until(ready.exists):
                 raise TimeoutError(f"{command[0]} does not start")
             yield process
         finally:

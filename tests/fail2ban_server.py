@@ -8,10 +8,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+
+from waiting import wait_for
 
 SHIPPED = Path(__file__).parent.parent / "fail2ban"
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that has the fail2ban package; a virtual environment's has not
@@ -73,15 +74,6 @@ def run(*words: str, env: Mapping[str, str] | None = None, check: bool = True) -
     if check and result.returncode:
         raise AssertionError(f"{' '.join(words)} failed ({result.returncode}): {result.stdout}{result.stderr}")
     return result
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
-    """Return as soon as `condition` is true; fail with `what` when it is not within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -222,10 +214,10 @@ class PrivateFail2ban:
         for address in addresses:
             self.client("set", jail, "unbanip", address)
 
-    def wait_for(self, condition: Callable[[], object], what: str, seconds: float = 10) -> None:
+    def wait_for(self, condition: Callable[[], object], what: str) -> None:
         """Wait as `wait_for` does; a failure also shows what the server logged."""
         try:
-            wait_for(condition, what, seconds)
+            wait_for(condition, what)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log[-4000:]}") from None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
 
-from fail2ban_server import PrivateFail2ban, command, copy_stock_config, short_directory, wait_for
+from fail2ban_server import PrivateFail2ban, command, copy_stock_config, short_directory
 from security_logging.checks.problem import Problem
 from security_logging.events.event import make_event
 from security_logging.events.line import render
@@ -20,6 +20,7 @@ from security_logging.fail2ban.files.plan import wanted_files
 from security_logging.fail2ban.files.record import NAME, Choices, render_record
 from security_logging.fail2ban.files.shipped import JAILS
 from security_logging.fail2ban.site import Site
+from waiting import wait_for
 
 SSHD = """\
 [DEFAULT]

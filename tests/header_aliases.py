@@ -19,8 +19,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fail2ban_server import PATH, short_directory, wait_for
+from fail2ban_server import PATH, short_directory
 from hostile_text import VICTIM
+from waiting import wait_for
 
 CLIENT = "127.0.0.7"  # who sends the requests; the proxies are 127.0.0.1
 ALIASES = (
@@ -221,7 +222,7 @@ def lab(python: Path, servers: Sequence[Server], proxies: Sequence[Proxy]) -> It
             stack.enter_context(_running(words, directory, python))
         try:
             for port in (*backends.values(), *found.values()):
-                wait_for(lambda port=port: ask(port, []) != "", f"port {port}", 60)  # type: ignore[misc]
+                wait_for(lambda port=port: ask(port, []) != "", f"port {port}")  # type: ignore[misc]
         except AssertionError as error:
             raise AssertionError(f"{error}\n{(directory / 'output').read_text()[-3000:]}") from None
         yield found

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fail2ban_server import PATH, wait_for
+from fail2ban_server import PATH
+from waiting import wait_for
 
 SERVER = (
     *("10.99.0.1/24", "fd99::1/32"),

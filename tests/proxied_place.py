@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import documented
-from fail2ban_server import PATH, short_directory, wait_for
+from fail2ban_server import PATH, short_directory
 from network_namespaces import Network
 from security_logging.events.line import parse
+from waiting import wait_for
 
 PAGE = "proxies.md"
 ORIGIN_SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"  # what the CDN of the page's owner adds to each request
@@ -95,8 +96,8 @@ def place(wires: Network, serve: str, settings: str, nginx: str = "") -> Iterato
         if nginx:
             stack.enter_context(_nginx(wires, directory, _here(nginx, directory)))
         stack.enter_context(_server(wires, directory, _here(serve, directory), settings))
-        wait_for(lambda: wires.connect("10.99.0.2", port) == "open", "the server", 30)
-        wait_for(lambda: found.fail("203.0.113.8", "203.0.113.1", []) == "200", "the site to answer", 30)
+        wait_for(lambda: wires.connect("10.99.0.2", port) == "open", "the server")
+        wait_for(lambda: found.fail("203.0.113.8", "203.0.113.1", []) == "200", "the site to answer")
         (directory / "security.log").unlink(missing_ok=True)
         yield found
 

@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from fail2ban_server import wait_for
-
-SECONDS = 30
+from waiting import wait_for
 
 
 class Terminal:
@@ -43,7 +41,7 @@ class Terminal:
 
     def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
         try:
-            wait_for(condition, what, SECONDS)
+            wait_for(condition, what)
         except AssertionError as error:
             self.process.kill()
             raise AssertionError(f"{error}; it said: {self.said}") from None

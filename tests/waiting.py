@@ -7,13 +7,24 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 
+# A wait ends as soon as its condition holds, so that only a failing test, or a machine that stalls, waits this long.
+SECONDS = 60
 
-def wait_until(condition: Callable[[], object], seconds: float = 20, every: float = 0.05) -> bool:
-    """Wait until the condition holds, and tell whether it does."""
+
+def wait_until(condition: Callable[[], object], seconds: float = SECONDS, every: float = 0.05) -> bool:
+    """Wait until the condition holds, and return whether it does."""
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(every)
-    return bool(condition())
+    return True
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
+    """Wait until the condition holds; fail with `what` when it does not."""
+    if not wait_until(condition, seconds, every=0.02):
+        raise AssertionError(f"not within {seconds} s: {what}")
 
 
 def status_of(url: str) -> int:

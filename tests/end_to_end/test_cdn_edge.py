@@ -12,11 +12,12 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from fail2ban_server import PrivateFail2ban, short_directory, wait_for, write_config
+from fail2ban_server import PrivateFail2ban, short_directory, write_config
 from hostile_text import VICTIM
 from network_namespaces import Network, network
 from proxied_place import NGINX, ORIGIN_SECRET, Place, place, running, section
 from requires import require_fail2ban, require_network_namespaces, require_nginx, require_program
+from waiting import wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 

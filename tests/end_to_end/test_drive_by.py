@@ -20,8 +20,8 @@ from django.http import HttpResponse
 from pytest_django.live_server_helper import LiveServer
 
 from attacked_site import VISITOR, counted, lines
-from fail2ban_server import wait_for
 from requires import require_fail2ban, require_program
+from waiting import wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -78,7 +78,7 @@ def visit(
     parts += [FORM.format(number=number, url=site + path) for number, path in enumerate(forms)]
     page = PAGE.format(head=head, body="\n".join(parts))
     with serving(page) as port, visiting(f"http://evil.example:{port}/", profile / "browser"):
-        wait_for(is_done, "the browser's requests", seconds=60)
+        wait_for(is_done, "the browser's requests")
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def test_image_in_our_own_page(
     comment = "".join(f'<img src="{path}">' for path in BAITS)
     monkeypatch.setattr("testsite.views.HttpResponse", lambda content: HttpResponse(content + comment))
     with visiting(f"http://127.0.0.1:{live_server.thread.port}/", tmp_path / "profile"):
-        wait_for(lambda: len(lines(log)) >= len(BAITS), "the browser's requests", seconds=60)
+        wait_for(lambda: len(lines(log)) >= len(BAITS), "the browser's requests")
     assert (lines(log), counted(log, "aggressive")) == (["crosssite_request bait -"] * 12, [])
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from built_wheel import INSTALLED_WHEEL, build
-from fail2ban_server import PATH, fail2ban_root, wait_for
+from fail2ban_server import PATH, fail2ban_root
 from requires import require, require_network_namespaces, require_program, require_root
 from terminal import Terminal
+from waiting import wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.real_fail2ban]
 
@@ -177,13 +178,11 @@ def test_from_nothing_to_a_blocked_attacker(machine: Machine) -> None:
         env=machine.environment, cwd=machine.site, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        wait_for(lambda: machine.visit(VISITOR) == "200", "the site", 30)
+        wait_for(lambda: machine.visit(VISITOR) == "200", "the site")
         tries = [machine.visit(ATTACKER, f"admin{number}") for number in range(3)]
-        wait_for(lambda: machine.visit(ATTACKER) == "blocked", "the ban", 30)
+        wait_for(lambda: machine.visit(ATTACKER) == "blocked", "the ban")
         visitor, log = machine.visit(VISITOR), machine.log()
-        wait_for(
-            lambda: " banned ip=203.0.113.7 " in machine.run("cat", "/var/log/django/security.log"), "the report", 20
-        )
+        wait_for(lambda: " banned ip=203.0.113.7 " in machine.run("cat", "/var/log/django/security.log"), "the report")
         checked = machine.manage("security_fail2ban", "check")
     finally:
         site.kill()

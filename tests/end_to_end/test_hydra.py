@@ -87,4 +87,4 @@ def test_it_is_banned(live_server: LiveServer, log: Path, tmp_path: Path) -> Non
         write_config(directory, JAIL.format(log))
         with PrivateFail2ban(directory) as server:
             attack(live_server.thread.port, tmp_path)
-            server.wait_for(lambda: server.banned("django-admin") == {VISITOR}, "the ban", seconds=30)
+            server.wait_for(lambda: server.banned("django-admin") == {VISITOR}, "the ban")

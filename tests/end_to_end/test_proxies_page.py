@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from fail2ban_server import PATH, wait_for
+from fail2ban_server import PATH
 from hostile_text import VICTIM
 from network_namespaces import CONTAINER, Network, network
 from proxied_place import ORIGIN_SECRET, Place, headers, place, section
 from requires import require_network_namespaces, require_nginx, require_program
+from waiting import wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 

@@ -14,8 +14,9 @@ import boto3  # type: ignore[import-untyped] # it has no types of its own
 import pytest
 
 from cloudwatch.moto_server import moto_server
-from fail2ban_server import SHIPPED, PrivateFail2ban, fail2ban_root, short_directory, wait_for, write_config
+from fail2ban_server import SHIPPED, PrivateFail2ban, fail2ban_root, short_directory, write_config
 from requires import require
+from waiting import wait_for
 
 pytestmark = pytest.mark.real_fail2ban
 
@@ -80,7 +81,7 @@ class Waf:
 
     def wait_for(self, *addresses: str) -> None:
         """Wait until the sets hold exactly these addresses of ours."""
-        wait_for(lambda: self.addresses == set(addresses), f"{addresses} in the sets", 20)
+        wait_for(lambda: self.addresses == set(addresses), f"{addresses} in the sets")
 
 
 @pytest.fixture

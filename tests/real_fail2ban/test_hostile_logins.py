@@ -48,7 +48,7 @@ def outcome(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Outcom
         with PrivateFail2ban(directory) as fail2ban:
             for attack in (*ATTACKS, LAST):
                 send(port, attack.request())
-            fail2ban.wait_for(lambda: all(is_done(fail2ban, name) for name in FORMS), "the last ban", 30)
+            fail2ban.wait_for(lambda: all(is_done(fail2ban, name) for name in FORMS), "the last ban")
             banned = {name: banned_by(fail2ban, name) for name in FORMS}
             logs = {name: (directory / f"{name}.log").read_bytes() for name in FORMS}
             return Outcome(list(hostile_site.attempts), banned, logs)

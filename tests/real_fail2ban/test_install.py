@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from fail2ban_server import wait_for
 from fail2ban_setup import NAMES, SetUp, healthy, start
 from security_logging.fail2ban.client import Client, ClientError
 from security_logging.fail2ban.files.record import Choices, Record, read_record
@@ -24,6 +23,7 @@ from security_logging.fail2ban.files.shipped import JAIL_NAMES
 from security_logging.fail2ban.installing import install as installing
 from security_logging.fail2ban.installing.undoing import Undoing
 from terminal import Terminal
+from waiting import wait_for
 
 pytestmark = pytest.mark.real_fail2ban
 

@@ -107,7 +107,7 @@ def test_jail(directory: Path) -> None:
         journal.add([entry(login_failed("203.0.113.8"), seconds_ago=3600)] * 4)
         journal.add([*lies, entry(login_failed(ATTACKER), seconds_ago=5)])
         with PrivateFail2ban(directory) as fail2ban:
-            fail2ban.wait_for(lambda: "[site] Found " in fail2ban.log, "the failure before the start", 20)
+            fail2ban.wait_for(lambda: "[site] Found " in fail2ban.log, "the failure before the start")
             journal.add([*lies * 3, entry(login_failed(ATTACKER)), entry(login_failed(ATTACKER))])
-            fail2ban.wait_for(lambda: fail2ban.actions, "the ban", 20)
+            fail2ban.wait_for(lambda: fail2ban.actions, "the ban")
             assert fail2ban.actions == [f"ban site {ATTACKER}"]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fail2ban_server import PrivateFail2ban, run, short_directory, wait_for, write_config
+from fail2ban_server import PrivateFail2ban, run, short_directory, write_config
 from requires import require_fail2ban, require_nginx
+from waiting import wait_for
 
 pytestmark = pytest.mark.real_fail2ban
 
@@ -199,7 +200,7 @@ ADDRESSES = ("0.0.0.1", "255.255.255.255", "203.0.0.0/16", "::1", "1::", "2001:d
 def test_value_that_is_no_address(nginx: Nginx, fail2ban: PrivateFail2ban) -> None:
     """A ban of anything but an address is refused, whatever it is, and runs nothing."""
     fail2ban.client("set", "site", "banip", *NO_ADDRESS)
-    fail2ban.wait_for(lambda: fail2ban.log.count("not an address") >= len(NO_ADDRESS), "the refusals", 30)
+    fail2ban.wait_for(lambda: fail2ban.log.count("not an address") >= len(NO_ADDRESS), "the refusals")
     assert (nginx.deny_list, list(nginx.directory.rglob("pwned"))) == ([], [])
 
 
