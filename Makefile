@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More arguments for pytest, e.g. `make test ARGS="-k login -x"`.
 ARGS ?=
-# How many processes share the tests; 0 runs them in one, as a debugger wants it.
-WORKERS ?= 2
+# How many processes share the tests; 0 runs them in one, as a debugger wants it. Much of a test's time is waiting for
+# servers: one process more than there are processors.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # How tox runs, e.g. `make test-all TOX="run -e py312-django61"`.
 TOX ?= run
 PYTEST := PYTHONDEVMODE=1 SECURITY_LOGGING_WHEEL="$$(echo dist/*.whl)" $(BIN)/pytest
@@ -25,7 +26,7 @@ unexport DJANGO_SETTINGS_MODULE
 SHIPPED := $(shell find security_logging fail2ban deploy docs -not -path '*/__pycache__*' 2>/dev/null) LICENSE README.md
 
 .DELETE_ON_ERROR:
-.PHONY: help venv system-packages test-packages wheel test check test-all test-suites test-fail2ban-matrix test-proxies demo bench generate clean
+.PHONY: help venv system-packages test-packages wheel test lint check test-all test-suites test-fail2ban-matrix test-proxies demo bench generate clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-27s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,12 +55,17 @@ wheel: $(VENV)/.wheel-installed ## Build the wheel and install it into .venv.
 test: test-packages wheel ## Set up everything and run the tests, with the real Fail2ban.
 	$(PYTEST) $(SHARED) $(ARGS)
 
-check: test-packages wheel ## What CI runs: lint, types, generated files, tests with coverage.
+lint: wheel ## Check the style, the types and the generated files.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python scripts/generate.py --check
-	$(PYTEST) $(SHARED) --cov $(ARGS)
+
+check: override ARGS += --cov
+check: lint test ## What a change has to pass: lint, and the tests with coverage.
+
+test-long: test-packages wheel ## Run the sweeps that `make test` samples, in full.
+	LONG=1 $(PYTEST) $(SHARED) tests/end_to_end/test_profiles.py tests/real_fail2ban/test_any_event.py $(ARGS)
 
 test-all: system-packages venv ## Run the tests on every supported Django and Python found here.
 	$(BIN)/tox $(TOX) --discover $$(scripts/find_pythons.sh) -- $(ARGS)

@@ -2,7 +2,7 @@
 Profiles and their combinations under gunicorn, uvicorn and Celery: every record once, where it belongs.
 
 Each profile runs alone, and as many combinations more as it takes to see every pair of choices together; with
-ALL_COMBINATIONS=1 in the environment all 762 do, in half an hour.
+LONG=1 in the environment all 762 do, in half an hour.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Wanted = dict[str, tuple[Callable[[], Found], Found]]  # for each profile what r
 
 REQUESTS = 6
 ALL = [*combinations.PLAIN, "syslog-tcp"]
-COMBINATIONS = combinations.every() if os.environ.get("ALL_COMBINATIONS") else combinations.few()
+COMBINATIONS = combinations.every() if os.environ.get("LONG") else combinations.few()
 SERVERS = {
     "gunicorn": ["gunicorn", "profile_site.wsgi", "--workers=2", "--bind=127.0.0.1:{port}", "--config={config}"],
     "uvicorn": ["profile_site.serve", "{port}"],

@@ -64,7 +64,7 @@ def test_counted_addresses_are_the_true_ones() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("LONG"), reason="takes minutes: set LONG=1")
+@pytest.mark.skipif(not os.environ.get("LONG"), reason="takes minutes: `make test-long` runs it")
 def test_counted_addresses_are_the_true_ones_in_100000_events() -> None:
     """The same for 100,000 events of each logtype that nobody has seen before; the failure names the seed."""
     for _ in range(20):
