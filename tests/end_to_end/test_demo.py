@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import re
@@ -12,6 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +31,54 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 Summary = dict[str, Any]
 
 
-def start_demo(*options: str, project: Path = EXAMPLE) -> subprocess.Popen[str]:
-    """Start the demo as a user would, without a terminal."""
+def start_demo(*words: str, project: Path = EXAMPLE) -> subprocess.Popen[str]:
+    """Start Python with these words in the demo's directory, without a terminal."""
     require_fail2ban()
     require_nginx()
-    command = [sys.executable, str(project / "demo.py"), *options]
     environment = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, encoding="utf-8"
-    )
+        [sys.executable, *words], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment, encoding="utf-8",
+    )  # fmt: skip
 
 
-@functools.cache
-def interrupted_at(text: str, number: signal.Signals) -> tuple[int, Summary, list[str]]:
-    """Signal the demo when its story says `text`; return exit status, summary and the processes left behind."""
-    with start_demo("--json") as demo:
-        assert demo.stderr
-        for line in demo.stderr:
-            if text in line:
-                demo.send_signal(number)
-                break
+# Play the story with the named steps alone, or all of it.
+SOME_STEPS = """
+import sys, demo
+wanted = sys.argv.pop(1).split(",")
+demo.STORY = [step for step in demo.STORY if step.name in wanted]
+raise SystemExit(demo.main())
+"""
+
+
+def told_until(demo: subprocess.Popen[str], text: str) -> str:
+    """Read the story that the demo tells on standard error up to the line with the text."""
+    assert demo.stderr
+    story = ""
+    late = threading.Timer(SECONDS, demo.kill)
+    late.start()
+    for line in demo.stderr:
+        story += line
+        if text in line:
+            break
+    late.cancel()
+    assert text in story, story
+    return story
+
+
+def interrupted_at(text: str, number: signal.Signals, steps: str) -> tuple[int, Summary]:
+    """Signal the demo, of which these steps are played, when its story says `text`; return exit status and summary."""
+    with start_demo("-c", SOME_STEPS, steps, "--json") as demo:
+        told_until(demo, text)
+        demo.send_signal(number)
         output, _story = demo.communicate(timeout=SECONDS)
-    summary = json.loads(output)
-    return demo.returncode, summary, processes_of_run(summary["run_directory"])
+    return demo.returncode, json.loads(output)
+
+
+def left_by(summary: Summary) -> tuple[list[str], bool]:
+    """Return the processes of a run that still live, and whether its directory is still there."""
+    directory = summary["run_directory"]
+    return processes_of_run(directory), bool(directory) and Path(directory).exists()
 
 
 def processes_of_run(directory: str) -> list[str]:
@@ -66,71 +92,85 @@ def processes_of_run(directory: str) -> list[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Played:
+    """What came of a run of the whole demo."""
+
+    status: int
+    summary: Summary
+    story: str
+    page: str
+
+
 @pytest.fixture(scope="module")
-def demo() -> tuple[int, Summary, str]:
-    """Run the demo once; return its exit status, its summary and the story it told."""
-    process = start_demo("--json")
-    output, story = process.communicate(timeout=SECONDS)
-    return process.returncode, json.loads(output), story
+def demo() -> Played:
+    """
+    Run the whole demo once, with --keep.
+
+    While the site is kept, visit it; then press Ctrl-C, and once more when the demo is cleaning up.
+    """
+    with start_demo("demo.py", "--json", "--keep") as demo:
+        story = told_until(demo, "Ctrl-C ends")
+        door = re.search(r"http://localhost:\d+/", story)
+        page = subprocess.run(["curl", "-s", door[0] if door else ""], capture_output=True, text=True, check=False)
+        demo.send_signal(signal.SIGINT)
+        story += told_until(demo, "Everything is cleaned up")
+        demo.send_signal(signal.SIGINT)
+        output, rest = demo.communicate(timeout=SECONDS)
+    return Played(demo.returncode, json.loads(output), story + rest, page.stdout)
 
 
-def test_exit_status_says_that_all_went_well(demo: tuple[int, Summary, str]) -> None:
-    """The exit status is 0 when each step happened."""
-    status, summary, story = demo
-    assert (status, summary["ok"]) == (0, True), story
+def test_exit_status_says_that_all_went_well(demo: Played) -> None:
+    """The exit status is 0 when each step happened, also when Ctrl-C has ended a site that was kept."""
+    assert (demo.status, demo.summary["ok"]) == (0, True), demo.story
 
 
 @pytest.mark.parametrize("name", [step.name for step in (*STORY, CLEAN_UP)])
-def test_step_happens(demo: tuple[int, Summary, str], name: str) -> None:
+def test_step_happens(demo: Played, name: str) -> None:
     """Each step was played, and everything that was looked at was as expected."""
-    _status, summary, _story = demo
-    step = next(step for step in summary["steps"] if step["name"] == name)
+    step = next(step for step in demo.summary["steps"] if step["name"] == name)
     wrong = [finding for finding in step["findings"] if not finding["ok"]]
     assert (step["reached"], wrong) == (True, [])
 
 
-def test_story_is_short(demo: tuple[int, Summary, str]) -> None:
-    """Nobody has to wait long: less than a minute, and on a loaded machine less than three."""
-    _status, summary, _story = demo
-    assert summary["seconds"] < SECONDS
+def test_kept_site_answers(demo: Played) -> None:
+    """With --keep the site answers browsers after the story."""
+    assert "A quiet place" in demo.page
 
 
-def test_story_shows_the_lines_of_the_log(demo: tuple[int, Summary, str]) -> None:
+def test_second_interrupt_leaves_nothing_behind(demo: Played) -> None:
+    """A signal while the demo cleans up does not keep it from that."""
+    assert left_by(demo.summary) == ([], False)
+
+
+def test_story_shows_the_lines_of_the_log(demo: Played) -> None:
     """The story shows the attempts with the address that made them."""
-    _status, _summary, story = demo
-    assert len(re.findall(r"\u2502 \S+ login_failed +203\.0\.113\.66 +admin bad_credentials", story)) == 5
+    assert len(re.findall(r"\u2502 \S+ login_failed +203\.0\.113\.66 +admin bad_credentials", demo.story)) == 5
 
 
 @pytest.mark.parametrize(("event", "count"), [("login_failed", 5), ("banned", 2), ("unbanned", 2)])
-def test_story_ends_in_cloudwatch(demo: tuple[int, Summary, str], event: str, count: int) -> None:
+def test_story_ends_in_cloudwatch(demo: Played, event: str, count: int) -> None:
     """The stream in CloudWatch and the answer to the query both show the attack, the bans and their end."""
-    _status, _summary, story = demo
-    _before, tail, query = re.split(r"manage\.py security_cloudwatch (?:tail --once|query timeline)", story)
+    _before, tail, query = re.split(r"manage\.py security_cloudwatch (?:tail --once|query timeline)", demo.story)
     line = re.compile(rf" {event} +203\.0\.113\.66 ")
     assert (len(line.findall(tail)), len(line.findall(query))) == (count, count)
 
 
-def test_demo_ends_with_the_report_of_a_drill(demo: tuple[int, Summary, str]) -> None:
+def test_demo_ends_with_the_report_of_a_drill(demo: Played) -> None:
     """The last thing that is played is a rehearsed drill, and its report is printed."""
-    _status, summary, story = demo
-    last = [step["name"] for step in summary["steps"]][-2:]
-    assert (last, len(re.findall(r"^ *# Incident drill drill-\w+: passed$", story, re.MULTILINE))) == (
+    last = [step["name"] for step in demo.summary["steps"]][-2:]
+    assert (last, len(re.findall(r"^ *# Incident drill drill-\w+: passed$", demo.story, re.MULTILINE))) == (
         ["drill", "clean_up"],
         1,
     )
 
 
 def test_missing_moto_is_said() -> None:
-    """Without a CloudWatch of its own the demo says so, asks no other, and is well all the same."""
-    code = (
-        "import demo, demonstration.cloudwatch as c; c.NEEDED = ('no_such_package',);"
-        "demo.STORY = [step for step in demo.STORY if step.name in ('stage', 'cloudwatch')];"
-        "raise SystemExit(demo.main([]))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=EXAMPLE, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-    assert (result.returncode, "CloudWatch: left out, no_such_package not installed" in result.stdout) == (0, True)
+    """Without a CloudWatch of its own the demo says so, asks no other, and ends well all the same."""
+    without = "import demonstration.cloudwatch as c; c.NEEDED = ('no_such_package',)"
+    with start_demo("-c", without + SOME_STEPS, "stage,cloudwatch") as demo:
+        story, _errors = demo.communicate(timeout=SECONDS)
+    assert (demo.returncode, "CloudWatch: left out, no_such_package not installed" in story) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -142,55 +182,29 @@ def test_missing_moto_is_said() -> None:
     ],
     ids=["tool without CSRF token", "user who is not staff", "page for the staff"],
 )
-def test_story_shows_what_no_signal_tells(demo: tuple[int, Summary, str], line: str, count: int) -> None:
+def test_story_shows_what_no_signal_tells(demo: Played, line: str, count: int) -> None:
     """The story shows the attempts of which Django sends no signal."""
-    _status, _summary, story = demo
-    assert len(re.findall(line, story)) == count
+    assert len(re.findall(line, demo.story)) == count
 
 
-def test_story_cannot_steer_the_terminal(demo: tuple[int, Summary, str]) -> None:
+def test_story_cannot_steer_the_terminal(demo: Played) -> None:
     """The escape sequences of a hostile user name do not reach the terminal."""
-    _status, _summary, story = demo
-    assert "\x1b" not in story
+    assert "\x1b" not in demo.story
 
 
 @pytest.mark.parametrize(
-    ("text", "number"),
+    ("text", "number", "steps"),
     [
-        ("The stage is set", signal.SIGTERM),
-        ("gunicorn (pid", signal.SIGHUP),
-        ("attempt 2", signal.SIGINT),
-        ("security_drill --rehearse", signal.SIGTERM),
-        ("Everything is cleaned up", signal.SIGINT),
+        ("The stage is set", signal.SIGTERM, "stage"),
+        ("gunicorn (pid", signal.SIGHUP, "stage"),
+        ("attempt 2", signal.SIGINT, "stage,attack"),
+        ("security_drill --rehearse", signal.SIGTERM, "stage,drill"),
     ],
 )
-def test_interrupted_demo_leaves_nothing_behind(text: str, number: signal.Signals) -> None:
-    """Whenever the demo is ended, no process and no directory of it remains."""
-    _status, summary, left = interrupted_at(text, number)
-    directories = [path for path in (summary["run_directory"],) if path and Path(path).exists()]
-    assert (left, directories) == ([], [])
-
-
-def test_interrupted_demo_says_so() -> None:
-    """An interrupted demo has the exit status that a shell gives to Ctrl-C, not that of success."""
-    status, summary, _left = interrupted_at("attempt 2", signal.SIGINT)
-    assert (status, summary["interrupted"], summary["ok"]) == (130, True, False)
-
-
-def test_kept_site_runs_until_it_is_interrupted() -> None:
-    """With --keep the site answers browsers after the story; Ctrl-C then ends it well."""
-    with start_demo("--keep") as demo:
-        assert demo.stdout
-        story = ""
-        for line in demo.stdout:
-            story += line
-            if "Ctrl-C ends" in line:
-                break
-        door = re.search(r"http://localhost:\d+/", story)
-        page = subprocess.run(["curl", "-s", door[0] if door else ""], capture_output=True, text=True, check=False)
-        demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=SECONDS)
-    assert ("A quiet place" in page.stdout, demo.returncode) == (True, 0)
+def test_interrupted_demo(text: str, number: signal.Signals, steps: str) -> None:
+    """Whenever the demo is ended, its status is that of Ctrl-C, and no process and no directory of it remains."""
+    status, summary = interrupted_at(text, number, steps)
+    assert (status, summary["interrupted"], summary["ok"], left_by(summary)) == (130, True, False, ([], False))
 
 
 def test_demo_notices_a_proxy_that_lets_clients_lie() -> None:
@@ -201,7 +215,7 @@ def test_demo_notices_a_proxy_that_lets_clients_lie() -> None:
         shutil.copytree(ROOT / "fail2ban", Path(directory) / "fail2ban")
         config = project / "deploy" / "harbour_site.conf"
         config.write_text(config.read_text().replace("$proxy_add_x_forwarded_for", "$http_x_forwarded_for"))
-        with start_demo("--json", project=project) as demo:
+        with start_demo("demo.py", "--json", project=project) as demo:
             summary = json.loads(demo.communicate(timeout=SECONDS)[0])
     failed = next(step["name"] for step in summary["steps"] if not step["ok"])
     assert (demo.returncode, failed) == (1, "honest_login")
