@@ -43,7 +43,7 @@ server = "fd99::1" if ":" in sys.argv[1] else "10.99.0.1"
 port = int(sys.argv[2])
 try:
     with socket.socket(family) as client:
-        client.settimeout(2)
+        client.settimeout(20)
         client.bind((sys.argv[1], 0))
         client.connect((server, port))
     print("open")
