@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from free_port import free_port
+
 ERRORS = {
     "500": (500, "InternalFailure"),
     "503": (503, "ServiceUnavailableException"),
@@ -161,9 +163,7 @@ def fault_endpoint(mode: str = "ok", certificate: tuple[Path, Path] | None = Non
 
 def refusing_url() -> str:
     """Return a URL on loopback where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def make_certificate(directory: Path) -> tuple[Path, Path]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 
 from cloudwatch.site_process import wait_until
+from free_port import free_port
 
 
 @contextlib.contextmanager
 def moto_server() -> Iterator[str]:
     """Run a moto server and yield its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from cloudwatch.fault_endpoint import FaultEndpoint
 from cloudwatch.site_process import kept_ids, site_environment, wait_until
+from free_port import free_port
 
 pytestmark = pytest.mark.end_to_end
 
@@ -38,9 +38,7 @@ STOP_SECONDS = 15
 @contextmanager
 def server(name: str, directory: Path, url: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run the server with two workers and yield it with its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", *(part.format(port=port) for part in SERVERS[name])]
     with (directory / "stderr.txt").open("wb") as errors:
         environment = site_environment(directory, url, TEST_INTERVAL="0.5")
@@ -113,9 +111,7 @@ def test_heartbeats_of_gunicorn(hook: bool, tmp_path: Path, endpoint: FaultEndpo
     configuration = tmp_path / "gunicorn.conf.py"
     line = "from security_logging.logging_config import post_worker_init\n"
     configuration.write_text(line if hook else "")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [*GUNICORN, "--preload", f"--config={configuration}"]
     command = [sys.executable, "-m", *(part.format(port=port) for part in command)]
     with (tmp_path / "stderr.txt").open("wb") as errors:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from documented import blocks
+from free_port import free_port
 
 pytestmark = pytest.mark.end_to_end
 
@@ -24,9 +24,7 @@ SHOWN = next(block for block in blocks(PAGE, "") if re.match(r"\d\d:\d\d:\d\d lo
 
 def script() -> str:
     """Return the block but for what is installed already, with a port that is free."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     install, *lines = BLOCK.replace("5000", str(port)).splitlines(keepends=True)
     assert install.startswith("pip install ")
     return "".join(lines)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from free_port import free_port
 from security_logging.events.line import parse
 from waiting import status_of, wait_until
 
@@ -31,9 +31,7 @@ SECONDS = 30  # for a start, and for an exit
 @pytest.mark.parametrize("name", SERVERS)
 def test_folded_lines(name: str, tmp_path: Path) -> None:
     """Each request of a flood is told when SIGTERM ends the server before the window does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     site = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", *(part.format(port=port) for part in SERVERS[name])]
     with (tmp_path / "output.txt").open("wb") as output:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from fail2ban_server import short_directory
+from free_port import free_port
 from log_records import EVENT, event_record, failed, record
 from requires import require, require_network_namespaces, require_program, require_root
 from security_logging.events.line import render_message
@@ -70,9 +71,7 @@ def rsyslog(tmp_path: Path) -> Iterator[tuple[Path, int]]:
 
 @contextmanager
 def _running(directory: Path, **senders: Any) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     conf = directory / "rsyslog.conf"
     conf.write_text(CONFIGURATION.format(directory=directory, port=port) + shipped(directory, port, **senders))
     program = shutil.which("rsyslogd") or "rsyslogd"

@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -23,6 +22,7 @@ from typing import Any
 import pytest
 
 import profile_combinations as combinations
+from free_port import free_port
 from log_sinks import Found, Sinks, sinks
 from profile_combinations import Combination
 from waiting import status_of, wait_until
@@ -85,9 +85,7 @@ def running(command: list[str], variables: dict[str, str], log: Path, *, gently:
 
 def drive(server: str, variables: dict[str, str], log: Path, wanted: Wanted) -> None:
     """Serve the site and ask it for pages, missing ones and its health; stop it when all has arrived."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     base = f"http://127.0.0.1:{port}"
     words = [part.format(port=port, config="python:profile_site.gunicorn_conf") for part in SERVERS[server]]
     with running(words, variables, log):

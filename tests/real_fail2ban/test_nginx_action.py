@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fail2ban_server import PrivateFail2ban, run, short_directory, write_config
+from free_port import free_port
 from requires import require_fail2ban, require_nginx
 from waiting import wait_for
 
@@ -52,12 +52,6 @@ datepattern = ^EPOCH
 logpath = {0}/security.log
 action = django-security-nginx[deny_file="{0}/deny.conf", nginx="nginx -c {0}/nginx.conf"]
 """
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class Nginx:
