@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -29,13 +30,25 @@ _NEWS_LIMIT = 1_000  # failures of one entry
 _TRIES = 100  # places at the end of the list that other processes may take while we look for ours
 
 
+@dataclass(frozen=True)
+class _Written:
+    """An entry that this process has written, with the name of its list."""
+
+    list_name: str
+    key: str
+    entry: tuple[str, list[tuple[str, float, int]]]
+    news: list[News]
+
+
 class SharedFailures:
     """
     A list in the cache to which each process appends what it has counted, and which each process reads.
 
-    Entry n has a key of its own and is written with `cache.add`, which every backend does atomically, so that no two
-    processes take the same place; the head says roughly how long the list is. A cache that was emptied begins a new
-    list, which the random name in the head tells from the old one.
+    Entry n has a key of its own and is written with `cache.add`, so that no two processes take the same place; the head
+    says roughly how long the list is. A cache that was emptied begins a new list, with another random name in the head.
+
+    `cache.add` of Django's FileBasedCache is not atomic: two processes may both take a place or begin a list. So each
+    process looks again, at its next exchange, whether what it wrote is still there.
     """
 
     def __init__(self, counts: FailureCounts) -> None:
@@ -48,6 +61,7 @@ class SharedFailures:
         self._process = uuid.uuid4().hex
         self._thread: threading.Thread | None = None
         self._list, self._position = "", 0
+        self._written: _Written | None = None
         self._counts.clear()
 
     @guarded("prior_failures")
@@ -73,6 +87,7 @@ class SharedFailures:
     def exchange(self, window: int) -> None:
         """Read what other processes have counted, and write what this one has; raises what the cache raises."""
         self._read(cache.get_many([_HEAD, *self._keys(self._position + 1, self._position + _AHEAD)]))
+        self._look_again()
         news = list(islice(self._counts.news, _NEWS_LIMIT))
         if news:
             self._write(news, window)
@@ -104,11 +119,23 @@ class SharedFailures:
             (key,) = self._keys(number, number)
             if cache.add(key, entry, window):
                 self._position = number
+                self._written = _Written(self._list, key, entry, news)
                 cache.set(_HEAD, (self._list, number), 2 * window)
                 return
             self._learn(cache.get(key))
             self._position = number
         raise TimeoutError(f"{_TRIES} places in the cache were taken by others")
+
+    def _look_again(self) -> None:
+        """Share again what was written last, if another process has replaced it or the list that it was in."""
+        written, self._written = self._written, None
+        if written is None:
+            return
+        found = cache.get(written.key)
+        if written.list_name == self._list and found == written.entry:
+            return
+        self._learn(found)
+        self._counts.news.extendleft(reversed(written.news))
 
     def _learn(self, entry: tuple[str, Iterable[tuple[str, float, int]]] | None) -> None:
         if entry is not None and entry[0] != self._process:

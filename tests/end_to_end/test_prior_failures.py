@@ -79,7 +79,8 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[dict
             with memcached_cache(tmp_path) as found:
                 yield found, None
         case "database":
-            yield TABLE, request.getfixturevalue("database")
+            # The table is that of all tests; what another test has counted must not be found.
+            yield {**TABLE, "KEY_PREFIX": tmp_path.name}, request.getfixturevalue("database")
         case _:
             yield {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)}, None
 
