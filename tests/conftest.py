@@ -10,7 +10,9 @@ import pytest
 from django.core.checks.registry import registry
 from django.core.signals import request_started
 
+from clock import Clock
 from requires import require_fail2ban
+from security_logging.events import type_registry
 from security_logging.events.event import SecurityEvent
 from security_logging.internal.queue import heartbeat
 from security_logging.logger import flood_control
@@ -67,6 +69,18 @@ def serving() -> Iterator[None]:
     heartbeat.begin()
     yield
     heartbeat._state["pid"] = 0
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a clock that the test sets."""
+    return Clock()
+
+
+@pytest.fixture
+def own_event_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget at the end of the test the event types that it registers."""
+    monkeypatch.setattr(type_registry, "_registry", dict(type_registry._registry))
 
 
 @pytest.fixture

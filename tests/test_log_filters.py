@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.http import HttpRequest
 
+from clock import Clock
 from log_records import event_record, record
 from security_logging import log_filters
 from security_logging.internal import errors
@@ -149,25 +150,15 @@ def test_health_check(name: str, arguments: tuple[Any, ...], is_kept: bool) -> N
     assert HealthCheckFilter().filter(record("access", *arguments, name=name)) is is_kept
 
 
-class Clock:
-    """A clock that stands still until it is set."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-
 def test_rate_limit() -> None:
     """In one window so many like records pass."""
-    limit = RateLimitFilter(2, 60, Clock())
+    limit = RateLimitFilter(2, 60, Clock(0.0))
     assert [limit.filter(record("slow %d", number)) for number in range(4)] == [True, True, False, False]
 
 
 def test_suppressed_count() -> None:
     """The first record of the next window says how many were dropped."""
-    clock = Clock()
+    clock = Clock(0.0)
     limit = RateLimitFilter(1, 60, clock)
     for _ in range(4):
         limit.filter(record())
@@ -178,7 +169,7 @@ def test_suppressed_count() -> None:
 
 def test_nothing_suppressed() -> None:
     """Where nothing was dropped nothing is said."""
-    clock = Clock()
+    clock = Clock(0.0)
     limit = RateLimitFilter(1, 60, clock)
     limit.filter(record())
     clock.now = 60.0
@@ -189,19 +180,19 @@ def test_nothing_suppressed() -> None:
 @pytest.mark.parametrize("made", [event_record, lambda: record(levelno=logging.ERROR)])
 def test_never_limited(made: Any) -> None:
     """Security events and errors always pass."""
-    limit = RateLimitFilter(1, 60, Clock())
+    limit = RateLimitFilter(1, 60, Clock(0.0))
     assert [limit.filter(made()) for _ in range(3)] == [True, True, True]
 
 
 def test_other_records_pass() -> None:
     """Another message or logger has a limit of its own."""
-    limit = RateLimitFilter(1, 60, Clock())
+    limit = RateLimitFilter(1, 60, Clock(0.0))
     assert [limit.filter(record(text, name=name)) for text, name in [("a", "x"), ("b", "x"), ("a", "y")]] == [True] * 3
 
 
 def test_one_record_counts_once() -> None:
     """Several handlers share the filter: a record counts once and has one answer."""
-    limit = RateLimitFilter(1, 60, Clock())
+    limit = RateLimitFilter(1, 60, Clock(0.0))
     first, second = record(), record()
     assert [limit.filter(made) for made in (first, first, second, second)] == [True, True, False, False]
 
@@ -209,7 +200,7 @@ def test_one_record_counts_once() -> None:
 def test_memory_of_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """It tells a bounded number of kinds apart; beyond that records pass, and ended windows make room."""
     monkeypatch.setattr(log_filters, "MAX_KINDS", 2)
-    clock = Clock()
+    clock = Clock(0.0)
     limit = RateLimitFilter(1, 60, clock)
     early = [limit.filter(record(text)) for text in "abcc"]
     clock.now = 60.0
@@ -219,7 +210,7 @@ def test_memory_of_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_signal_while_counting() -> None:
     """A signal handler that logs while a record is being counted is neither waited for nor kept from logging."""
-    clock = Clock()
+    clock = Clock(0.0)
     limit = RateLimitFilter(1, 60, clock)
     kept: list[bool] = []
 

@@ -17,7 +17,6 @@ from django.test import RequestFactory, override_settings
 from documented import blocks, page, shown
 from security_logging import log_event
 from security_logging.checks.registry import check_settings
-from security_logging.events import type_registry
 from security_logging.events.event import SecurityEvent
 from security_logging.request.user_names import POLICIES
 from security_logging.signals import security_event
@@ -44,9 +43,8 @@ def settings_of(code: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def shop(own_event_types: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Yield the names of the app that docs/extending.md builds, started, and taken down afterwards."""
-    monkeypatch.setattr(type_registry, "_registry", dict(type_registry._registry))
     monkeypatch.setattr(security_event, "receivers", list(security_event.receivers))
     names: dict[str, Any] = {}
     for code in blocks("extending.md", "python"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from django.test import override_settings
 
 from attacked_site import logging_to
 from fail2ban_server import short_directory
+from free_port import free_port
 from proxied_place import running
 from security_logging.checks.problem import Level, Problem
 from security_logging.events.line import parse
@@ -32,9 +32,7 @@ SERVERS = {
 @contextmanager
 def served(name: str, more: str = "") -> Iterator[tuple[str, Path]]:
     """Run a server; yield its address and the site's log, which this process reads too."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     site = f"http://127.0.0.1:{port}/"
     with short_directory() as directory:
         log = directory / "security.log"

@@ -6,7 +6,6 @@ import http.cookiejar
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from free_port import free_port
 from security_logging.events.line import parse
 from stalled_pipe import stalled_pipe
 from waiting import status_of, wait_until
@@ -37,9 +37,7 @@ logconfig_dict = gunicorn_logging("console", "file", directory=os.environ["TEST_
 def test_gunicorn(tmp_path: Path) -> None:
     """With two processes of four threads each and a stalled pipe, a hundred logins are answered and in the file."""
     (tmp_path / "conf.py").write_text(SERVER_LOG)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = ["gunicorn", "proxied_site.wsgi", "--workers=2", "--threads=4", f"--bind=127.0.0.1:{port}"]
     with stalled_pipe(4096) as pipe:
         command = [sys.executable, "-m", *server, f"--config={tmp_path / 'conf.py'}", "--worker-class=gthread"]

@@ -29,12 +29,6 @@ VOUCHER_GUESSED = EventType(
 )  # fmt: skip
 
 
-@pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what the test registers."""
-    monkeypatch.setattr(type_registry, "_registry", dict(type_registry._registry))
-
-
 def _event(**changes: Any) -> SecurityEvent:
     return replace(SecurityEvent(LOGIN_FAILED, TIME, 412, ID, {"ip": "203.0.113.7", "user": "alice"}), **changes)
 
@@ -137,14 +131,14 @@ def test_identifiers_differ() -> None:
     assert make_event(LOGOUT).id != make_event(LOGOUT).id
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_event_types")
 def test_register() -> None:
     """A project's own event type is found like ours, behind ours."""
     assert register(VOUCHER_GUESSED) is VOUCHER_GUESSED
     assert (get("shop_voucher_guessed"), event_types()[-1]) == (VOUCHER_GUESSED, VOUCHER_GUESSED)
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_event_types")
 def test_register_twice() -> None:
     """Registering the same type again, as a reloaded module does, changes nothing."""
     register(VOUCHER_GUESSED)
@@ -152,7 +146,7 @@ def test_register_twice() -> None:
     assert event_types().count(VOUCHER_GUESSED) == 1
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_event_types")
 def test_own_type_is_counted() -> None:
     """The modes of its family count it, the others do not."""
     register(VOUCHER_GUESSED)
@@ -165,21 +159,21 @@ def test_own_type_is_counted() -> None:
     }
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_event_types")
 def test_own_type_reaches_the_filter() -> None:
     """The filter that is rendered afterwards counts it."""
     register(VOUCHER_GUESSED)
     assert "\n_counted-probe = probe|shop_voucher_guessed\n" in render_filter()
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_event_types")
 def test_own_type_reaches_the_line() -> None:
     """Its line is written and read like any other."""
     event = make_event(register(VOUCHER_GUESSED), ip="203.0.113.7", user="alice", object="voucher 7")
     assert parse(render(event)) == event
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_event_types")
 def test_own_type_reaches_the_json_form() -> None:
     """Its JSON is written and read like any other, and leaves out what the standards do not call it."""
     event = make_event(register(VOUCHER_GUESSED), ip="203.0.113.7", object="voucher 7")
@@ -188,7 +182,7 @@ def test_own_type_reaches_the_json_form() -> None:
     assert written["event"].keys() == {"action", "id", "kind", "outcome", "provider", "dataset", "severity"}
 
 
-@pytest.mark.usefixtures("registry")
+@pytest.mark.usefixtures("own_event_types")
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from security_logging.events import type_registry
 from security_logging.events.line import IDENT
 from security_logging.events.type_registry import MODES, register
 from security_logging.events.types import EVENT_TYPES, EventType, Proof
@@ -60,9 +59,9 @@ def test_what_is_never_counted(name: str) -> None:
     ("counted_as", "modes"),
     [("normal", ["normal", "admin", "aggressive"]), ("probe", ["probe", "aggressive"]), (None, [])],
 )
-def test_own_event_type(monkeypatch: pytest.MonkeyPatch, counted_as: str | None, modes: list[str]) -> None:
+@pytest.mark.usefixtures("own_event_types")
+def test_own_event_type(counted_as: str | None, modes: list[str]) -> None:
     """A project's own event type is in the modes of its family."""
-    monkeypatch.setattr(type_registry, "_registry", dict(type_registry._registry))
     own = EventType("voucher_guessed", "probe", 30, "A voucher.", ("user",), proofs=(Proof.CREDENTIAL_CHECKED,))
     register(replace(own, counted_as=counted_as))
     assert [mode for mode in MODES if "voucher_guessed" in _words(mode)] == modes

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory, override_settings
 
+from clock import Clock
 from security_logging.events import types as event_types
 from security_logging.events.event import SecurityEvent, make_event
 from security_logging.events.line import render_message
@@ -19,22 +20,6 @@ from security_logging.internal.flood import Flood
 from security_logging.logger import flood_control, log_event, write_folded
 
 ADDRESS = "203.0.113.7"
-
-
-class Clock:
-    """A clock that stands still until it is told."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time in seconds."""
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return a clock."""
-    return Clock()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 
 import security_logging
 from security_logging import EventType, log_event, register_event_type, security_event
-from security_logging.events import type_registry
 from security_logging.events.event import SecurityEvent
 from security_logging.events.types import LOGIN, LOGOUT
 from security_logging.testing import capture_events
@@ -18,9 +17,8 @@ VOUCHER = EventType("shop_voucher_guessed", "probe", logging.WARNING, "A voucher
 
 
 @pytest.fixture
-def voucher(monkeypatch: pytest.MonkeyPatch) -> EventType:
+def voucher(own_event_types: None) -> EventType:
     """Return an event type that is registered for the time of the test."""
-    monkeypatch.setattr(type_registry, "_registry", dict(type_registry._registry))
     return register_event_type(VOUCHER)
 
 

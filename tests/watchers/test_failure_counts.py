@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from clock import Clock
 from security_logging.watchers.failure_counts import MAX_KEYS, FailureCounts, News
 
 HOUR = 3600.0
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return a clock that stands still."""
-    return Clock()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
+from clock import Clock
 from security_logging.events.event import SecurityEvent
 from security_logging.events.type_registry import MODES, counted
 from security_logging.events.types import UNTRUSTED_FORWARDING
@@ -17,22 +18,6 @@ from security_logging.watchers import forwarding
 from security_logging.watchers.forwarding import ForwardingWatch
 
 PEER = "203.0.113.7"
-
-
-class Clock:
-    """A clock that stands still until it is told."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time in seconds."""
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return a clock."""
-    return Clock()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from django.test import override_settings
 
+from clock import Clock
 from queue_destination import Destination
 from security_logging.events.event import SecurityEvent, make_event
 from security_logging.events.types import HEARTBEAT, LOGIN
@@ -23,15 +24,6 @@ from security_logging.watchers import own_heartbeat
 from waiting import wait_until
 
 Make = Callable[..., Queue]
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def heartbeats(captured: list[SecurityEvent]) -> list[dict[str, object]]:
@@ -105,7 +97,7 @@ def test_child(make: Make) -> None:
 
 def test_interval() -> None:
     """The heartbeat for the destination is due at once, then after each interval; an interval of 0 means never."""
-    clock, counts = Clock(), Counts()
+    clock, counts = Clock(0.0), Counts()
     made = Reporter("test", counts, clock)
     first = made.heartbeat(60, 0)
     counts.sent += 2
@@ -120,7 +112,7 @@ def test_interval() -> None:
 
 def test_local_interval(captured: list[SecurityEvent]) -> None:
     """In the local log there is one a minute at most, and none when nothing was sent or waits."""
-    clock, counts = Clock(), Counts()
+    clock, counts = Clock(0.0), Counts()
     made = Reporter("test", counts, clock)
     made.log_heartbeat(0, waiting=0)
     counts.sent += 1
@@ -138,7 +130,7 @@ def test_local_interval(captured: list[SecurityEvent]) -> None:
 
 def test_warning_interval(captured: list[SecurityEvent]) -> None:
     """A failure is reported at once, then once a minute, and only when there is something new."""
-    clock, counts = Clock(), Counts()
+    clock, counts = Clock(0.0), Counts()
     made = Reporter("test", counts, clock)
     for now, spooled in ((0, 1), (30, 1), (60, 0), (61, 0), (130, 0)):
         clock.now = now
