@@ -206,7 +206,7 @@ def test_failure_of_ours(visitor: Visitor, monkeypatch: pytest.MonkeyPatch, modu
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (forwarding, "has_trusted_peer"),
+        (forwarding, "has_listed_peer"),
         (middleware, "log_unsignalled"),
         (middleware, "request_id_of"),
         (login_forms, "may_be_of_another_site"),
