@@ -27,6 +27,7 @@ _FIELDS: dict[str, dict[str, object]] = {
     "token_failed": {**_API, "reason": "bad_token", "status": 401},
     "password_changed": _CHANGE,
     "password_change_failed": {**_CHANGE, "reason": "wrong_old_password"},
+    "password_rejected": {**_CHANGE, "reason": "rejected_by_form"},
     "login_blocked": {**_LOGIN, "reason": "locked", "user": "alice"},
     "password_reset_requested": {
         **_LOGIN, "user": "alice@example.com", "path": "/accounts/password_reset/", "status": 302,

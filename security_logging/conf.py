@@ -187,8 +187,9 @@ class Settings:
     PRIOR_FAILURES_WINDOW = Setting[int](
         0,
         "int",
-        "Seconds for which each login_failed and mfa_failed is counted by user and by address, so that a login has the "
-        "number of failures before it; 0: not counted. Processes share their counts through Django's default cache.",
+        "Seconds for which each login_failed, mfa_failed and password_change_failed is counted by user and by address, "
+        "so that a login has the number of failures before it; 0: not counted. Processes share their counts through "
+        "Django's default cache.",
     )
 
     HEARTBEAT = Setting[int](

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.signals import request_started
 
 from security_logging.events.event import SecurityEvent
@@ -26,6 +27,13 @@ HOSTILE_MARKS: dict[str, dict[str, str]] = {
     "same-origin": {**VISITOR, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"},
     "another Origin": {**VISITOR, "Origin": "https://evil.example"},
 }
+
+
+_CHECKS: tuple[tuple[Any, str], ...] = (
+    (ModelBackend, "authenticate"),
+    (ModelBackend, "aauthenticate"),
+    (AbstractBaseUser, "check_password"),
+)
 
 
 class Watched:
@@ -52,11 +60,11 @@ class Watched:
 
 @contextmanager
 def watching(*others: tuple[Any, str]) -> Iterator[Watched]:
-    """Watch requests, the checks of Django's backend, and other checks, for the time of the block."""
+    """Watch requests, the checks of Django's backend and of a user, and other checks, for the time of the block."""
     watched = Watched()
     request_started.connect(watched.begin)
     with pytest.MonkeyPatch.context() as patch:
-        for owner, name in ((ModelBackend, "authenticate"), (ModelBackend, "aauthenticate"), *others):
+        for owner, name in (*_CHECKS, *others):
             patch.setattr(owner, name, watched.noting(getattr(owner, name)))
         yield watched
     request_started.disconnect(watched.begin)

@@ -31,6 +31,7 @@ MISSING = (
     Missing("password_reset_completed"),
     Missing("password_changed"),
     Missing("password_change_failed"),
+    Missing("password_rejected"),
     Missing("permission_denied", ("not_staff", "no_permission"), "of a user who is sent back to the login page"),
     Missing("untrusted_forwarding"),
     Missing("login", ("token",), app="rest_framework", package="Django REST framework"),

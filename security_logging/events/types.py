@@ -106,10 +106,16 @@ PASSWORD_CHANGED = EventType(
     ocsf=(3001, 3), attack="T1098", severity=30,
 )  # fmt: skip
 PASSWORD_CHANGE_FAILED = EventType(
-    "password_change_failed", "auth", logging.WARNING, "A password change was refused.",
-    (*_ACTOR, "target", "target_id"),
+    "password_change_failed", "auth", logging.WARNING, "A password change was refused: the old password was wrong.",
+    (*_ACTOR, "target", "target_id"), counted_as="normal",
     owasp="authn_password_change_fail", ecs_categories=_IAM, ecs_types=("user", "change"), ecs_outcome="failure",
-    ocsf=(3001, 3), attack="T1098", severity=60,
+    ocsf=(3001, 3), attack="T1110", severity=60,
+    proofs=(Proof.CREDENTIAL_CHECKED,),
+)  # fmt: skip
+PASSWORD_REJECTED = EventType(
+    "password_rejected", "auth", logging.INFO, "A form refused a new password.", (*_ACTOR, "target", "target_id"),
+    owasp="authn_password_change_fail", ecs_categories=_IAM, ecs_types=("user", "change"), ecs_outcome="failure",
+    ocsf=(3001, 3), severity=20,
 )  # fmt: skip
 PASSWORD_RESET_REQUESTED = EventType(
     "password_reset_requested", "auth", logging.INFO, "A password reset was requested.", _WHO,
@@ -242,7 +248,7 @@ DRILL = EventType(
 
 EVENT_TYPES: tuple[EventType, ...] = (
     LOGIN, LOGOUT, LOGIN_FAILED, LOGIN_BLOCKED, LOGIN_LOCKED, MFA_FAILED, TOKEN_FAILED, PASSWORD_CHANGED,
-    PASSWORD_CHANGE_FAILED, PASSWORD_RESET_REQUESTED, PASSWORD_RESET_COMPLETED,
+    PASSWORD_CHANGE_FAILED, PASSWORD_REJECTED, PASSWORD_RESET_REQUESTED, PASSWORD_RESET_COMPLETED,
     USER_CREATED, USER_DELETED, USER_DISABLED, PRIVILEGES_CHANGED, GROUP_PERMISSIONS_CHANGED, ADMIN_ACTION,
     PERMISSION_DENIED, CSRF_FAILED, DISALLOWED_HOST, SUSPICIOUS_REQUEST, PROBE, CROSSSITE_REQUEST, RATE_LIMITED,
     UNTRUSTED_FORWARDING,

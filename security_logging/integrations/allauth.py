@@ -17,6 +17,7 @@ from security_logging.events.types import (
     MFA_FAILED,
     PASSWORD_CHANGE_FAILED,
     PASSWORD_CHANGED,
+    PASSWORD_REJECTED,
     PASSWORD_RESET_COMPLETED,
     PASSWORD_RESET_REQUESTED,
     TOKEN_FAILED,
@@ -30,7 +31,7 @@ from security_logging.watchers import refusals
 from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.login_forms import EMPTY, REJECTED_BY_FORM, is_refused, log_refused_token, log_untried
 from security_logging.watchers.logins import is_marked_locked, log_blocked, mark_locked, typed_name
-from security_logging.watchers.passwords import WRONG_OLD_PASSWORD
+from security_logging.watchers.passwords import WRONG_OLD_PASSWORD, log_refused_change
 from security_logging.watchers.prior_failures import log_failure
 from security_logging.watchers.responses import add_reader
 
@@ -50,6 +51,7 @@ _VIEWS: Mapping[str, Mapping[str, EventType]] = {
         "ReauthenticateView": LOGIN_FAILED,
         "ConfirmLoginCodeView": LOGIN_FAILED,
         "PasswordChangeView": PASSWORD_CHANGE_FAILED,
+        "PasswordSetView": PASSWORD_REJECTED,
     },
     "allauth.mfa.base.views": {"AuthenticateView": MFA_FAILED, "ReauthenticateView": MFA_FAILED},
     "allauth.mfa.webauthn.views": {"LoginWebAuthnView": LOGIN_FAILED, "ReauthenticateWebAuthnView": MFA_FAILED},
@@ -154,8 +156,8 @@ def _log(event_type: EventType, request: HttpRequest, response: HttpResponseBase
     if event_type is TOKEN_FAILED:
         if reason != EMPTY:
             log_refused_token(request, BAD_TOKEN, status)
-    elif event_type is PASSWORD_CHANGE_FAILED:
-        log_event(event_type, request, reason=reason, **who, target=who.get("user"), target_id=who.get("user_id"))
+    elif event_type in (PASSWORD_CHANGE_FAILED, PASSWORD_REJECTED):
+        log_refused_change(request, reason, **who, target=who.get("user"), target_id=who.get("user_id"))
     elif reason == RATE_LIMITED:
         log_blocked(request, reason, who.get("user") or name_of(_pending(response)) or _typed(request), status)
     elif event_type is LOGIN_FAILED:  # of a passkey too: the answer to an empty one is that to a wrong one
@@ -192,9 +194,17 @@ def _error_codes(response: HttpResponseBase) -> set[str | None]:
         return {"incorrect_code"} if _is_back_to_start(response) else set()
     try:
         found = json.loads(getattr(response, "content", b""))
+        if _is_wrong_old_password(found):
+            return {"enter_current_password"}
         return {str(error.get("code")) for error in found.get("errors", ())} or {""}
     except (ValueError, AttributeError):  # not the JSON of the API: refused all the same
         return {""}
+
+
+def _is_wrong_old_password(found: Any) -> bool:
+    """Return whether a page says so to a script, with a message in place of a code: an old password, and its errors."""
+    old = found.get("form", {}).get("fields", {}).get("oldpassword", {})
+    return bool(old.get("value") and old.get("errors"))
 
 
 def _is_back_to_start(response: HttpResponseBase) -> bool:

@@ -10,6 +10,7 @@ from django.utils.http import urlsafe_base64_decode
 from security_logging.events.types import (
     PASSWORD_CHANGE_FAILED,
     PASSWORD_CHANGED,
+    PASSWORD_REJECTED,
     PASSWORD_RESET_COMPLETED,
     PASSWORD_RESET_REQUESTED,
 )
@@ -18,6 +19,7 @@ from security_logging.logger import log_event
 from security_logging.request.user import acting_user, actor, name_of, target
 from security_logging.watchers.form_errors import error_codes, form_in
 from security_logging.watchers.login_forms import REJECTED_BY_FORM
+from security_logging.watchers.prior_failures import log_failure
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -53,7 +55,20 @@ def log_change(request: HttpRequest, response: HttpResponseBase) -> None:
         log_event(PASSWORD_CHANGED, request, **whom)
     elif codes := error_codes(form_in(response)):
         reason = WRONG_OLD_PASSWORD if "password_incorrect" in codes else REJECTED_BY_FORM
-        log_event(PASSWORD_CHANGE_FAILED, request, reason=reason, **whom)
+        log_refused_change(request, reason, **whom)
+
+
+def log_refused_change(request: HttpRequest, reason: str, **whom: Any) -> None:
+    """
+    Log that a form refused to change a password.
+
+    A wrong old password is a guess at a credential, and is counted like one at the login. A new password that is too
+    weak, or typed in two ways, is no guess at anything. `whom` holds the fields of the user who acts and of the target.
+    """
+    if reason == WRONG_OLD_PASSWORD:
+        log_failure(PASSWORD_CHANGE_FAILED, request, reason=reason, **whom)
+    else:
+        log_event(PASSWORD_REJECTED, request, reason=reason, **whom)
 
 
 def log_change_for_user(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -65,7 +80,7 @@ def log_change_for_user(request: HttpRequest, response: HttpResponseBase) -> Non
         log_event(PASSWORD_CHANGED, request, reason=DISABLED if is_off else None, **whom)
     elif error_codes(form_in(response)):
         original = form_in(response, "original")
-        log_event(PASSWORD_CHANGE_FAILED, request, reason=REJECTED_BY_FORM, **whom, target=name_of(original))
+        log_event(PASSWORD_REJECTED, request, reason=REJECTED_BY_FORM, **whom, target=name_of(original))
 
 
 def _is_redirect(response: HttpResponseBase) -> bool:

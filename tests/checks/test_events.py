@@ -49,7 +49,11 @@ def test_key_that_resembles_no_event() -> None:
 
 
 @pytest.mark.parametrize(
-    "switches", [{"login_failed": False}, {"auth.*": False, "mfa_failed": True, "token_failed": True}]
+    "switches",
+    [
+        {"login_failed": False},
+        {"auth.*": False, "mfa_failed": True, "token_failed": True, "password_change_failed": True},
+    ],
 )
 def test_counted_event(switches: dict[str, bool]) -> None:
     """An event that Fail2ban counts can be switched off, with a warning that Fail2ban then cannot ban for it."""

@@ -130,10 +130,10 @@ def test_get(event_type: EventType) -> None:
 @pytest.mark.parametrize(
     ("mode", "names"),
     [
-        ("normal", {"login_failed", "mfa_failed", "token_failed"}),
-        ("admin", {"login_failed", "mfa_failed", "token_failed"}),
+        ("normal", {"login_failed", "mfa_failed", "token_failed", "password_change_failed"}),
+        ("admin", {"login_failed", "mfa_failed", "token_failed", "password_change_failed"}),
         ("probe", {"probe"}),
-        ("aggressive", {"login_failed", "mfa_failed", "token_failed", "probe"}),
+        ("aggressive", {"login_failed", "mfa_failed", "token_failed", "password_change_failed", "probe"}),
         ("locked", {"login_blocked"}),
     ],
 )

@@ -49,7 +49,7 @@ def test_surface(mode: str) -> None:
     assert _definition()[f"_surface-{mode}"] == (MODES[mode][1] or "any")
 
 
-@pytest.mark.parametrize("name", ["login", "logout", "banned", "unbanned", "drill", "log"])
+@pytest.mark.parametrize("name", ["login", "logout", "password_rejected", "banned", "unbanned", "drill", "log"])
 def test_what_is_never_counted(name: str) -> None:
     """A login, a ban and another logger's record are no failures in any mode."""
     assert [mode for mode in MODES if name in _words(mode)] == []

@@ -32,6 +32,7 @@ PLACES = {
     "watchers/login_forms.py log_refused_token": "a token was checked, and no page can have sent it",
     "watchers/login_forms.py log_untried": "a login attempt without another site's marks",
     "watchers/logins.py on_user_login_failed": "authenticate() checked the password",
+    "watchers/passwords.py log_refused_change": "the form checked the old password",
     "watchers/prior_failures.py log_failure": "passes on what it is given",
     "watchers/refusals.py _log_missing": "a bait path that no page asked for",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -234,6 +235,51 @@ def test_wrong_old_password_of_the_api(client: Client, alice: User, lines: Lines
     data = {"current_password": "wrong", "new_password": "another-2026"}
     client.post("/_allauth/browser/v1/account/password/change", data, content_type="application/json")
     assert lines() == ["password_change_failed surface=api reason=wrong_old_password user=alice target=alice"]
+
+
+SCRIPT = {"Accept": "application/json"}  # the page answers it with JSON
+PASSWORD_CHANGES: dict[str, Callable[[Client, str, str], object]] = {
+    "site": lambda client, old, new: client.post(
+        "/accounts/password/change/", {"oldpassword": old, "password1": new, "password2": new}
+    ),
+    "site for a script": lambda client, old, new: client.post(
+        "/accounts/password/change/", {"oldpassword": old, "password1": new, "password2": new}, headers=SCRIPT
+    ),
+    "api": lambda client, old, new: post(
+        client, "/_allauth/browser/v1/account/password/change", current_password=old, new_password=new
+    ),
+}
+every_password_change = pytest.mark.parametrize("kind", PASSWORD_CHANGES)
+
+
+@every_password_change
+def test_five_wrong_old_passwords(client: Client, alice: User, lines: Lines, kind: str) -> None:
+    """Each wrong old password is a guess, whatever the new one is."""
+    log_in(client, lines)
+    for new in ("another-2026", "1", "", "1", "another-2026"):
+        PASSWORD_CHANGES[kind](client, "wrong", new)
+    where = kind.split(maxsplit=1)[0]
+    line = f"password_change_failed surface={where} reason=wrong_old_password user=alice target=alice"
+    assert lines() == [line] * 5
+
+
+@every_password_change
+def test_five_refused_new_passwords(client: Client, alice: User, lines: Lines, kind: str) -> None:
+    """A new password that is refused is a guess at nothing, though the form may show the old one again."""
+    log_in(client, lines)
+    for _ in range(5):
+        PASSWORD_CHANGES[kind](client, "right", "1")
+    assert [line.split()[0] for line in lines()] == ["password_rejected"] * 5
+
+
+def test_refused_first_password(client: Client, alice: User, lines: Lines) -> None:
+    """So is the first password of a user who has logged in without one."""
+    alice.set_unusable_password()
+    alice.save()
+    client.force_login(alice)
+    lines.events.clear()  # that login has no address
+    client.post("/accounts/password/set/", {"password1": "1", "password2": "1"})
+    assert lines() == ["password_rejected surface=site reason=rejected_by_form user=alice target=alice"]
 
 
 def test_reset_requested(client: Client, alice: User, lines: Lines) -> None:

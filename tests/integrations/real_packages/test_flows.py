@@ -228,6 +228,13 @@ FLOWS = {
     "allauth old password": Flow(
         "allauth.account", change, ["password_change_failed wrong_old_password"], logged_in, without=NO_LINE
     ),
+    "allauth weak password": Flow(
+        "allauth.account",
+        post("/accounts/password/change/", oldpassword="right", password1="1", password2="1"),
+        ["password_rejected rejected_by_form"],
+        logged_in,
+        without=NO_LINE,
+    ),
     "allauth code": Flow("allauth.mfa", code_of_allauth("000000"), [f"{MFA} bad_code"], pending),
     "allauth codes": Flow(
         "allauth.mfa",
@@ -387,7 +394,7 @@ def test_address_missing_without_the_middleware() -> None:
 
 def test_events_missing_here() -> None:
     """The doctor names the events of the installed packages too, each once."""
-    assert missing_here()[8:] == ["login", "login_blocked", "mfa_failed", "token_failed"]
+    assert missing_here()[9:] == ["login", "login_blocked", "mfa_failed", "token_failed"]
 
 
 def named(missing: Missing) -> list[str]:
