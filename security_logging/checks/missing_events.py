@@ -36,6 +36,8 @@ MISSING = (
     Missing("untrusted_forwarding"),
     Missing("login", ("token",), app="rest_framework", package="Django REST framework"),
     Missing("login_blocked", ("rate_limited",), app="allauth.account", package="django-allauth"),
+    Missing("login_failed", ("bad_phone_code",), app="allauth.account", package="django-allauth"),
+    Missing("login_failed", ("bad_email_code",), "of no user", "allauth.account", "django-allauth"),
     Missing("login_failed", ("bad_code",), "for a passkey", "allauth.mfa", "django-allauth"),
     Missing("mfa_failed", ("empty", "rejected_by_form"), "", "allauth.mfa", "django-allauth"),
     Missing("login_blocked", ("rate_limited",), "for a second factor", "allauth.mfa", "django-allauth"),

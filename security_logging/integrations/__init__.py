@@ -12,6 +12,7 @@ from security_logging.internal.errors import report
 INTEGRATIONS = (
     ("rest_framework", "drf"),
     ("allauth.account", "allauth"),
+    ("allauth.account", "allauth_codes"),
     ("allauth.mfa", "allauth_mfa"),
     ("axes", "axes"),
     ("django_otp", "otp"),

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 BAD_CODE = "bad_code"
-BAD_RESET_CODE = "bad_reset_code"
 BAD_TOKEN = "bad_token"  # noqa: S105 (a reason, no token)
 RATE_LIMITED = "rate_limited"
 
@@ -89,9 +88,6 @@ def connect() -> None:
     if not hasattr(adapter.pre_authenticate, "__wrapped__"):
         adapter.pre_authenticate = _watched(adapter.pre_authenticate)
     signals.login_code_rejected.connect(on_login_code_rejected, weak=False, dispatch_uid="security_logging.code")
-    signals.password_reset_code_rejected.connect(
-        on_reset_code_rejected, weak=False, dispatch_uid="security_logging.reset_code"
-    )
     for signal in (signals.password_changed, signals.password_set):
         signal.connect(on_password_changed, weak=False, dispatch_uid="security_logging.password_changed")
     signals.password_reset.connect(on_password_reset, weak=False, dispatch_uid="security_logging.password_reset")
@@ -117,12 +113,6 @@ def _watched(pre_authenticate: Callable[..., None]) -> Callable[..., None]:
 def on_login_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
     """Log a wrong code in place of a password; whoever asked for one need not exist."""
     log_failure(LOGIN_FAILED, request, reason=BAD_CODE, user=name_of(user))
-
-
-@guarded("allauth")
-def on_reset_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
-    """Log a wrong code for a new password: who guesses it takes over the account."""
-    log_failure(LOGIN_FAILED, request, reason=BAD_RESET_CODE, user=name_of(user))
 
 
 @guarded("allauth")

@@ -22,7 +22,8 @@ ROOT = Path(security_logging.__file__).parent
 PLACES = {
     "integrations/allauth.py _log": "BAD_CODE says that a code was checked; else log_untried asks",
     "integrations/allauth.py on_login_code_rejected": "a code was checked",
-    "integrations/allauth.py on_reset_code_rejected": "a code was checked",
+    "integrations/allauth_codes.py _log_rejected": "a code was checked; a request without one is no attempt",
+    "integrations/allauth_codes.py read_answer": "the answer says that the code was checked and is wrong",
     "integrations/allauth_mfa.py on_authentication_failed": "a code was checked",
     "integrations/allauth.py read_answer": "an event type of _VIEWS that is not counted",
     "integrations/drf.py _log": "the password was right, its user is inactive",

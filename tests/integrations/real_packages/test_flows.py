@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from asgiref.sync import async_to_sync
@@ -137,6 +138,13 @@ def application(browser: Browser) -> None:
     )
 
 
+def signed_up_again(browser: Browser) -> None:
+    """Sign up with alice's address, so that allauth acts as if it had mailed a code."""
+    EmailAddress.objects.create(user=User.objects.get(), email="alice@example.com", verified=True, primary=True)
+    data = {"username": "mallory", "password1": "another-2026", "password2": "another-2026"}
+    browser.post("/accounts/signup/", {"email": "alice@example.com", **data})
+
+
 def passkey_challenge(browser: Browser) -> None:
     """Ask for the challenge that a passkey would answer."""
     browser.get("/accounts/2fa/webauthn/login/", headers={"Accept": JSON})
@@ -233,6 +241,20 @@ FLOWS = {
         post("/accounts/password/change/", oldpassword="right", password1="1", password2="1"),
         ["password_rejected rejected_by_form"],
         logged_in,
+        without=NO_LINE,
+    ),
+    "allauth e-mail code of nobody": Flow(
+        "allauth.account",
+        post("/accounts/confirm-email/", code="WRONG-1"),
+        [f"{FAILED} bad_email_code"],
+        signed_up_again,
+        without=NO_LINE,
+    ),
+    "allauth phone code": Flow(
+        "allauth.account",
+        send("/_allauth/browser/v1/auth/phone/verify", code="WRONG-1"),
+        [f"{FAILED} bad_phone_code"],
+        both(logged_in, send("/_allauth/browser/v1/account/phone", phone="+4930123456")),
         without=NO_LINE,
     ),
     "allauth code": Flow("allauth.mfa", code_of_allauth("000000"), [f"{MFA} bad_code"], pending),
@@ -337,6 +359,12 @@ def _as_installed(request: pytest.FixtureRequest, alice: User, settings: Any) ->
     name = str(request.node.name)
     if "[axes" in name:
         settings.AXES_FAILURE_LIMIT = 3
+    if "e-mail code" in name:
+        settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+        settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+        settings.ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+    if "phone code" in name:
+        settings.ACCOUNT_ADAPTER = "integrationsite.phones.Adapter"
     if "[two_factor admin" in name:
         settings.ROOT_URLCONF = "integrationsite.patched_urls"
         patch_admin()

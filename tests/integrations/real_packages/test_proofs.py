@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from allauth.account import forms
+from allauth.headless.account import inputs
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django.test import Client
@@ -21,6 +23,8 @@ CHECKS = (
     (StaticDevice, "verify_token"),
     (TOTPDevice, "verify_token"),
     (webauthn, "parse_authentication_response"),
+    (forms, "compare_user_code"),
+    (inputs, "compare_user_code"),
     (webauthn, "extract_user_from_response"),
 )
 NAMES = {kind.name for kind in COUNTED}
