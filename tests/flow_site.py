@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth import aauthenticate, authenticate
 from django.contrib.auth.decorators import permission_required
@@ -77,6 +80,28 @@ async def batch_async(request: HttpRequest) -> HttpResponse:
     return HttpResponse("batch")
 
 
+def batch_threads(request: HttpRequest) -> HttpResponse:
+    """Try credentials in a thread of the view's own, each with a copy of the context."""
+    with ThreadPoolExecutor(1) as pool:  # in order
+        futures = [
+            pool.submit(copy_context().run, authenticate, username=user, password="guess") for user in ("alice", "bob")
+        ]
+    return HttpResponse(f"{sum(future.result() is not None for future in futures)}")
+
+
+def batch_bare_thread(request: HttpRequest) -> HttpResponse:
+    """Try a credential in a thread that has no copy of the context."""
+    with ThreadPoolExecutor() as pool:
+        pool.submit(authenticate, username="alice", password="guess").result()
+    return HttpResponse("batch")
+
+
+async def batch_insensitive(request: HttpRequest) -> HttpResponse:
+    """Try a credential in a thread of asgiref's pool."""
+    await sync_to_async(authenticate, thread_sensitive=False)(username="alice", password="guess")
+    return HttpResponse("batch")
+
+
 async def forbidden_async(request: HttpRequest) -> HttpResponse:
     """Refuse a user whom an async view has looked at."""
     await request.auser()
@@ -106,6 +131,9 @@ urlpatterns = [
     path("login/broken/", BrokenLogin.as_view()),
     path("batch/", batch),
     path("batch/async/", batch_async),
+    path("batch/threads/", batch_threads),
+    path("batch/thread/", batch_bare_thread),
+    path("batch/insensitive/", batch_insensitive),
     path("other-credentials/", other_credentials),
     path("forbidden/async/", forbidden_async),
     path("staff/", staff_member_required(status), {"code": 200}),

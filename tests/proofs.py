@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.signals import request_started
 
@@ -30,6 +30,7 @@ HOSTILE_MARKS: dict[str, dict[str, str]] = {
 
 
 _CHECKS: tuple[tuple[Any, str], ...] = (
+    (BaseBackend, "authenticate"),
     (ModelBackend, "authenticate"),
     (ModelBackend, "aauthenticate"),
     (AbstractBaseUser, "check_password"),

@@ -15,7 +15,7 @@ from rest_framework.settings import DEFAULTS, api_settings, perform_import
 from security_logging.events.types import CSRF_FAILED, LOGIN, LOGIN_FAILED, PERMISSION_DENIED, RATE_LIMITED
 from security_logging.integrations import simplejwt
 from security_logging.internal.errors import guarded
-from security_logging.logger import log_event, plain_request
+from security_logging.logger import events_of, log_event, plain_request
 from security_logging.request.user import actor_name
 from security_logging.request.views import is_of, view_class_of
 from security_logging.watchers.login_forms import (
@@ -65,8 +65,10 @@ def observe(error: Exception, context: dict[str, Any]) -> object:
 
 def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
     """Log a login that ended in a token: no signal tells of it. The password was right, so the name is true."""
-    if response.status_code != 200 or not obtains_token(view_class_of(request.resolver_match)):
+    if response.status_code not in (200, 204) or not is_login(view_class_of(request.resolver_match)):
         return False
+    if any(event.type is LOGIN for event in events_of(request)):
+        return True
     served = getattr(response, "renderer_context", {}).get("request")
     log_event(LOGIN, request, reason=TOKEN, status=response.status_code, user=_typed(served))
     return True
@@ -76,6 +78,16 @@ def obtains_token(view_class: Any) -> bool:
     """Tell whether the view gives a token for a user name and a password."""
     is_own = is_of(view_class, "rest_framework.authtoken.views", "ObtainAuthToken")
     return is_own or simplejwt.obtains_token(view_class)
+
+
+def is_login(view_class: Any) -> bool:
+    """Return whether the view checks a user name and a password, to give a token or to start a session."""
+    serializer = getattr(view_class, "serializer_class", None)
+    return (
+        obtains_token(view_class)
+        or is_of(view_class, "dj_rest_auth.views", "LoginView")
+        or is_of(serializer, "rest_framework.authtoken.serializers", "AuthTokenSerializer")
+    )
 
 
 @guarded("drf")
@@ -108,7 +120,7 @@ def _is_of_login(error: Exception, view: Any) -> bool:
     An authenticator may raise the same error before or below `post`, for a token in the address of an image. Only the
     traceback tells them apart.
     """
-    if not obtains_token(type(view)):
+    if not is_login(type(view)):
         return False
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     is_of_post = any(frame.f_code.co_name == "post" and frame.f_locals.get("self") is view for frame in frames)

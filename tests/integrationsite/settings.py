@@ -17,6 +17,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "rest_framework",
     "rest_framework.authtoken",
+    "dj_rest_auth",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -92,6 +93,8 @@ REST_FRAMEWORK = {
 }
 SIMPLE_JWT = {"SIGNING_KEY": "for tests only, long enough for the system checks: 0123456789abcdef"}
 OAUTH2_PROVIDER = {"SCOPES": {"read": "Read"}}
+
+REST_AUTH = {"SESSION_LOGIN": False}
 
 LOGGING = {
     "version": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dj_rest_auth.views import LoginView as DjLoginView
 from django.contrib import admin
 from django.contrib.auth.views import LoginView
 from django.urls import include, path
@@ -38,6 +39,8 @@ urlpatterns = [
     path("api/token/any/", views.AnyToken.as_view()),
     path("api/token/lazy/", views.LazyToken.as_view()),
     path("api/token/refusing/", views.RefusingToken.as_view()),
+    path("api/dj/login/", DjLoginView.as_view()),
+    path("api/own/login/", views.OwnLogin.as_view()),
     path("api/jwt/obtain/", TokenObtainPairView.as_view()),
     path("api/jwt/obtain/own/", views.OwnObtainView.as_view()),
     path("api/jwt/refresh/", TokenRefreshView.as_view()),

@@ -9,8 +9,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from oauth2_provider.contrib.rest_framework import OAuth2Authentication
 from rest_framework.authentication import BaseAuthentication, BasicAuthentication, SessionAuthentication
+from rest_framework.authtoken.serializers import AuthTokenSerializer
 from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,6 +48,18 @@ class JWTWhoAmI(WhoAmI):
     """Tell it to who comes with a JSON web token."""
 
     authentication_classes = [JWTAuthentication]
+
+
+class OwnLogin(GenericAPIView[Any]):
+    """A login of the project with the framework's serializer, as django-rest-knox documents it."""
+
+    permission_classes = []
+    serializer_class = AuthTokenSerializer
+
+    def post(self, request: Request) -> Response:
+        """Check the password."""
+        self.get_serializer(data=request.data).is_valid(raise_exception=True)
+        return Response({})
 
 
 class OAuth2WhoAmI(WhoAmI):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from dj_rest_auth.app_settings import api_settings as dj_settings
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from rest_framework.authtoken.models import Token
@@ -114,11 +115,24 @@ def test_session_without_csrf_token(alice: User, lines: Lines) -> None:
         ({"username": "alice", "password": "right"}, "login surface=api reason=token user=alice status=200"),
     ],
 )
-@pytest.mark.parametrize("path", ["token", "jwt/obtain", "jwt/obtain/own"])
+@pytest.mark.parametrize("path", ["token", "jwt/obtain", "jwt/obtain/own", "dj/login", "own/login"])
 def test_obtained(client: Client, alice: User, lines: Lines, path: str, data: Any, expected: str) -> None:
     """Who asks for a token by user name and password logs in or fails to; both are one line, which no signal tells."""
     client.post(f"/api/{path}/", data, content_type="application/json")
     assert lines() == [expected]
+
+
+def test_address_of_nobody(client: Client, alice: User, lines: Lines, settings: Any) -> None:
+    """What dj-rest-auth refuses before it asks Django is a line too."""
+    client.post("/api/dj/login/", {"email": "no address", "password": "x"}, content_type="application/json")
+    assert lines() == ["login_failed surface=api reason=rejected_by_form user=no address status=400"]
+
+
+def test_login_with_a_session(client: Client, alice: User, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login of dj-rest-auth that starts a session is one line, that of Django's signal."""
+    monkeypatch.setattr(dj_settings, "SESSION_LOGIN", True, raising=False)
+    client.post("/api/dj/login/", {"username": "alice", "password": "right"}, content_type="application/json")
+    assert lines() == ["login surface=api user=alice"]
 
 
 def test_obtained_from_another_site(client: Client, alice: User, lines: Lines) -> None:
