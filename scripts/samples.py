@@ -36,6 +36,7 @@ _FIELDS: dict[str, dict[str, object]] = {
         **_SITE, "user_id": "7", "method": "POST", "path": "/accounts/reset/Nw/***/", "status": 302,
     },
     "user_created": {**_USER, "path": "/admin/auth/user/add/", "after": "is_staff"},
+    "user_updated": {**_USER, "change": "email"},
     "user_deleted": {**_USER, "path": "/admin/auth/user/8/delete/", "before": "is_staff"},
     "user_disabled": _USER,
     "privileges_changed": {**_USER, "change": "is_superuser", "before": "no", "after": "yes"},

@@ -132,6 +132,12 @@ USER_CREATED = EventType(
     owasp="user_created", ecs_categories=_IAM, ecs_types=("user", "creation"), ecs_outcome="success",
     ocsf=(3001, 1), attack="T1136", severity=50,
 )  # fmt: skip
+USER_UPDATED = EventType(
+    "user_updated", "account", logging.INFO, "The user name or e-mail address of a user was changed.",
+    (*_ACTOR, "target", "target_id", "change"),
+    owasp="user_updated", ecs_categories=_IAM, ecs_types=("user", "change"), ecs_outcome="success",
+    ocsf=(3001, 99), attack="T1098", severity=40,
+)  # fmt: skip
 USER_DELETED = EventType(
     "user_deleted", "account", logging.WARNING, "A user was deleted.", (*_ACTOR, "target", "target_id", "before"),
     owasp="user_deleted", ecs_categories=_IAM, ecs_types=("user", "deletion"), ecs_outcome="success",
@@ -249,7 +255,8 @@ DRILL = EventType(
 EVENT_TYPES: tuple[EventType, ...] = (
     LOGIN, LOGOUT, LOGIN_FAILED, LOGIN_BLOCKED, LOGIN_LOCKED, MFA_FAILED, TOKEN_FAILED, PASSWORD_CHANGED,
     PASSWORD_CHANGE_FAILED, PASSWORD_REJECTED, PASSWORD_RESET_REQUESTED, PASSWORD_RESET_COMPLETED,
-    USER_CREATED, USER_DELETED, USER_DISABLED, PRIVILEGES_CHANGED, GROUP_PERMISSIONS_CHANGED, ADMIN_ACTION,
+    USER_CREATED, USER_UPDATED, USER_DELETED, USER_DISABLED, PRIVILEGES_CHANGED, GROUP_PERMISSIONS_CHANGED,
+    ADMIN_ACTION,
     PERMISSION_DENIED, CSRF_FAILED, DISALLOWED_HOST, SUSPICIOUS_REQUEST, PROBE, CROSSSITE_REQUEST, RATE_LIMITED,
     UNTRUSTED_FORWARDING,
     BANNED, UNBANNED,

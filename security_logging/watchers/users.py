@@ -1,4 +1,4 @@
-"""Changes of users: created, deleted, disabled, and made staff or superuser."""
+"""Changes of users: created, renamed, deleted, disabled, and made staff or superuser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save, pre_save
 
-from security_logging.events.types import PRIVILEGES_CHANGED, USER_CREATED, USER_DELETED, USER_DISABLED
+from security_logging.events.types import (
+    PRIVILEGES_CHANGED,
+    USER_CREATED,
+    USER_DELETED,
+    USER_DISABLED,
+    USER_UPDATED,
+)
 from security_logging.internal.database import reading
 from security_logging.internal.errors import guarded
 from security_logging.logger import log_event
@@ -20,7 +26,7 @@ from security_logging.request.user import actor, target
 FIXTURE = "fixture"  # the reason when loaddata wrote it
 _PRIVILEGES = ("is_staff", "is_superuser")
 _ACTIVE = "is_active"
-_BEFORE = "_security_logging_before"  # where a user that is being saved keeps the stored flags
+_BEFORE = "_security_logging_before"  # where a user that is being saved keeps the stored values
 
 
 def connect() -> None:
@@ -84,20 +90,20 @@ def on_post_delete(sender: type[Model], instance: Any = None, **kwargs: object) 
     log_event(USER_DELETED, **actor(), **target(instance), before=_privileges(instance))
 
 
-def _stored(user: Any, using: str | None, update_fields: Collection[str] | None) -> Mapping[str, bool] | None:
+def _stored(user: Any, using: str | None, update_fields: Collection[str] | None) -> Mapping[str, Any] | None:
     """
-    Return the stored flags that the save writes, None when it writes none or the user is not stored.
+    Return the stored flags and names that the save writes, None when it writes none or the user is not stored.
 
     Read from the database, not remembered since the user was loaded: that would cost each request that loads a user,
     and would not see a user that the code has put together by its key.
     """
-    names = [name for name in _flags(user) if update_fields is None or name in update_fields]
+    names = [name for name in (*_flags(user), *_names(user)) if update_fields is None or name in update_fields]
     is_new = user.pk is None or (user._state.adding and user._meta.pk.has_default())
     if is_new or not names:
         return None
     rows = type(user)._base_manager.using(using).filter(pk=user.pk).values(*names)
     with reading(rows.db):
-        stored: Mapping[str, bool] | None = rows.first()
+        stored: Mapping[str, Any] | None = rows.first()
     return stored
 
 
@@ -107,8 +113,18 @@ def _flags(user: Any) -> list[str]:
     return [name for name in (_ACTIVE, *_PRIVILEGES) if name in stored]
 
 
-def _log_changes(user: Any, before: Mapping[str, bool], reason: str | None) -> None:
-    changed = {name: bool(getattr(user, name)) for name in before if bool(before[name]) != bool(getattr(user, name))}
+def _names(user: Any) -> list[str]:
+    """Return the fields with the user name and the e-mail address, as the user's model calls and stores them."""
+    stored = {field.name for field in user._meta.concrete_fields}
+    wanted = (getattr(user, "USERNAME_FIELD", None), getattr(user, "EMAIL_FIELD", None))
+    return [name for name in dict.fromkeys(wanted) if name is not None and name in stored]
+
+
+def _log_changes(user: Any, before: Mapping[str, Any], reason: str | None) -> None:
+    flags = [name for name in _flags(user) if name in before]
+    changed = {name: bool(getattr(user, name)) for name in flags if bool(before[name]) != bool(getattr(user, name))}
+    if renamed := [name for name in _names(user) if name in before and before[name] != getattr(user, name)]:
+        log_event(USER_UPDATED, reason=reason, **actor(), **target(user), change=", ".join(renamed))
     for name, value in changed.items():
         if name == _ACTIVE and not value:
             log_event(USER_DISABLED, reason=reason, **actor(), **target(user))

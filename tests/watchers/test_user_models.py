@@ -42,7 +42,7 @@ def lines(user_model: str, apps: str, code: str, begin: str = _BEGIN) -> list[st
 
 
 def test_least_user_model() -> None:
-    """A user without staff status, groups and permissions, named by an address, is created, disabled and deleted."""
+    """A user without staff status, groups and permissions, named by an address, is created, renamed and deleted."""
     code = """
 user = User(email="a@example.com")
 user.save()
@@ -52,6 +52,7 @@ user.delete()
 """
     assert lines("people.Person", "django.contrib.auth people", code) == [
         'user_created target="a@example.com"',
+        'user_updated target="b@example.com" change="email"',
         'user_deleted target="b@example.com"',
     ]
 

@@ -76,6 +76,36 @@ def test_deleted_in_bulk(captured: list[SecurityEvent]) -> None:
     assert sorted(event.fields["target"] for event in captured) == ["alice", "bob"]
 
 
+@pytest.mark.parametrize(("name", "value"), [("username", "bob"), ("email", "bob@example.com")])
+def test_renamed(alice: User, captured: list[SecurityEvent], name: str, value: str) -> None:
+    """Another user name or address is an event, which says no more than which of them it is."""
+    setattr(alice, name, value)
+    alice.save()
+    assert told(captured) == [("user_updated", {"target": alice.username, "change": name})]
+
+
+def test_renamed_alone(alice: User, captured: list[SecurityEvent]) -> None:
+    """So is one that is saved alone."""
+    alice.email = "bob@example.com"
+    alice.save(update_fields=["email"])
+    assert told(captured) == [("user_updated", {"target": "alice", "change": "email"})]
+
+
+def test_renamed_and_disabled(alice: User, captured: list[SecurityEvent]) -> None:
+    """Two changes of names are one event, and a flag is another."""
+    alice.username, alice.email, alice.is_active = "bob", "bob@example.com", False
+    alice.save()
+    assert [name for name, _ in told(captured)] == ["user_updated", "user_disabled"]
+    assert captured[0].fields["change"] == "username, email"
+
+
+def test_queries_to_rename(alice: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    """One query reads all that is stored, and one writes."""
+    alice.username, alice.is_staff = "bob", True
+    with django_assert_num_queries(2):
+        alice.save()
+
+
 @pytest.mark.parametrize("name", ["is_staff", "is_superuser"])
 def test_granted(alice: User, captured: list[SecurityEvent], name: str) -> None:
     """A granted status is an event with what was before and after."""
