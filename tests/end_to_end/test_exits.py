@@ -54,7 +54,7 @@ def _environment(directory: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "DJANGO_SETTINGS_MODULE": "proxied_site.settings",
         "TEST_DIRECTORY": str(directory),
-        "TEST_SETTINGS": "",
+        "TEST_SETTINGS": "ALLOWED_HOSTS = ['127.0.0.1']",  # with "*" a probe may be another site's
     }
 
 
