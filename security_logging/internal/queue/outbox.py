@@ -118,7 +118,7 @@ class Outbox:
             self._refuse(receipt)
             if receipt.unsent:
                 orphan.append(receipt.unsent)
-            orphan.advance(chunk.end)
+            orphan.advance(chunk.length)
         return not receipt.unsent
 
     def count_late(self) -> None:

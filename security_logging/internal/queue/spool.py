@@ -24,10 +24,10 @@ _POLITE = 50  # messages after which other threads get their turn; Python would 
 
 
 class Chunk(NamedTuple):
-    """The messages that wait first in a spool, and the offset behind them."""
+    """The messages that wait first in a spool, and how many bytes they take there."""
 
     messages: list[Message]
-    end: int
+    length: int
 
 
 class SpoolFile:
@@ -101,7 +101,7 @@ class SpoolFile:
         lines = self._lines(self._start)
         if not lines:
             return None
-        return Chunk([message for line in lines.splitlines() if (message := _parsed(line))], self._start + len(lines))
+        return Chunk([message for line in lines.splitlines() if (message := _parsed(line))], len(lines))
 
     def rest(self) -> Iterator[bytes]:
         """Yield all lines that wait, about 1 MB at a time."""
@@ -110,10 +110,10 @@ class SpoolFile:
             yield lines
             position += len(lines)
 
-    def advance(self, end: int) -> None:
-        """Note that everything before that offset is delivered."""
+    def advance(self, length: int) -> None:
+        """Note that the next `length` bytes are delivered; an offset would mean nothing in a file that was moved."""
         os.fstat(self._descriptor)  # raises when the file was closed: another process may have it
-        self._start = end
+        self._start += length
 
     def remove(self) -> None:
         """Remove the file and give up the lock, also when OSError is raised; the messages in it are gone."""

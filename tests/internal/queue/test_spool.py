@@ -28,7 +28,7 @@ def deliver(file: SpoolFile) -> None:
     """Note that all that waits first is delivered."""
     chunk = file.chunk()
     assert chunk is not None
-    file.advance(chunk.end)
+    file.advance(chunk.length)
 
 
 @pytest.fixture

@@ -36,6 +36,12 @@ def deliver(store: Store, *unsent: Message) -> None:
     store.advance(chunk, unsent)
 
 
+def made(directory: Path) -> Path:
+    """Return the directory, which is made where it is missing."""
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """Return the directory of the store."""
@@ -46,11 +52,7 @@ def directory(tmp_path: Path) -> Path:
 def store(directory: Path) -> Store:
     """Return a store with room for a megabyte, which makes its directory as often as is needed."""
 
-    def made() -> Path:
-        directory.mkdir(exist_ok=True)
-        return directory
-
-    return Store(made, MEGABYTE)
+    return Store(lambda: made(directory), MEGABYTE)
 
 
 def test_keep(store: Store) -> None:
@@ -104,6 +106,24 @@ def test_directory_that_is_removed_while_nothing_comes(store: Store, directory: 
     store.close()
 
 
+def test_directory_that_is_removed_during_a_delivery(directory: Path) -> None:
+    """A chunk that is under way while the spool moves to a new file takes nothing with it but itself."""
+    given = [f"{number} {'x' * 500_000}" for number in range(6)]
+    store = Store(lambda: made(directory), 4 * MEGABYTE)
+    for text in given:  # a chunk of about a megabyte holds two of them
+        store.keep([message(text)])
+    delivered = texts(store)
+    deliver(store)
+    chunk = store.chunk()
+    assert chunk is not None
+    shutil.rmtree(directory)
+    store.make_sure()
+    store.advance(chunk, [])
+    delivered += [found.text for found in chunk.messages]
+    assert delivered + texts(store) == given
+    store.close()
+
+
 def test_directory_that_cannot_be_made_again(store: Store, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the new file has no room, what waits can be delivered from the old one still."""
     store.keep([message("a")])
@@ -125,7 +145,7 @@ def test_orphan(store: Store, directory: Path) -> None:
     for orphan in store.orphans():
         chunk = orphan.chunk()
         assert chunk is not None
-        orphan.advance(chunk.end)
+        orphan.advance(chunk.length)
     assert list(directory.iterdir()) == []
 
 
