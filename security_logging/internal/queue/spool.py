@@ -118,7 +118,7 @@ class SpoolFile:
     def remove(self) -> None:
         """Remove the file and give up the lock, also when OSError is raised; the messages in it are gone."""
         try:
-            self.path.unlink(missing_ok=True)
+            self._unlink()
         finally:
             self.abandon()
 
@@ -126,7 +126,7 @@ class SpoolFile:
         """Leave what waits for another process to deliver, and nothing that is delivered already."""
         try:
             if self.is_empty:
-                self.path.unlink(missing_ok=True)
+                self._unlink()
             elif self._start:
                 self._replace_by_rest()
         finally:
@@ -137,6 +137,13 @@ class SpoolFile:
         # The number may be another file's from here on, and a thread of ours still be at work with this one.
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)
+
+    def _unlink(self) -> None:
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError:  # the directory is another user's by now: what stays would be delivered again and again
+            os.ftruncate(self._descriptor, 0)
+            raise
 
     def _replace_by_rest(self) -> None:
         unnamed = self.path.with_suffix(_UNNAMED)

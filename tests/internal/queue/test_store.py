@@ -139,6 +139,22 @@ def test_directory_that_cannot_be_made_again(store: Store, directory: Path, monk
     store.abandon()
 
 
+def test_directory_in_which_nothing_can_be_removed(
+    directory: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivered spool that cannot be removed is left empty: no process delivers it again."""
+    store.keep([message("once")])
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "the directory belongs to another user by now")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        deliver(store)
+    heir = Store(lambda: directory, MEGABYTE)
+    assert [orphan.chunk() for orphan in heir.orphans()] == [None]
+
+
 def test_orphan(store: Store, directory: Path) -> None:
     """The spool of a process that is gone is found, and is gone when it is delivered."""
     leave(directory, "a")
