@@ -61,7 +61,10 @@ def log_event(
             _keep(event, served)
         if not is_wanted(kind):
             return None
-        for due in flood_control.fold(event):
+        written = flood_control.fold(event)
+        if not written:  # it is folded, and has to be written before the process ends
+            process.speak_in_children()
+        for due in written:
             _write(due, served if due is event else None)
         if degraded.noted:
             _write_degraded()

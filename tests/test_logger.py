@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import atexit
 import logging
+import multiprocessing
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from logging.config import dictConfig
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +24,8 @@ from security_logging import logger
 from security_logging.events.event import SecurityEvent
 from security_logging.events.line import render_message
 from security_logging.events.types import BANNED, HEARTBEAT, LOGIN, LOGIN_FAILED, LOGOUT, PROBE, EventType
-from security_logging.formatters.security import event_of
+from security_logging.formatters.security import SecurityLineFormatter, event_of
+from security_logging.handlers import SecurityFileHandler
 from security_logging.internal import errors as our_reports
 from security_logging.internal import process as lifecycle
 from security_logging.internal.errors import guarded, report
@@ -503,3 +507,27 @@ def test_system_without_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "speak_at_sigterm", lambda: None)  # not in the process of the tests
     logger.connect()
     assert registered == [logger.write_folded]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_child_of_multiprocessing(tmp_path: Path) -> None:
+    """A child of multiprocessing leaves without atexit, and writes before how many lines it has folded."""
+    written = tmp_path / "security.log"
+    handler = SecurityFileHandler(written)
+    handler.setFormatter(SecurityLineFormatter())
+    probes = logging.getLogger("security.probe")
+    probes.addHandler(handler)
+    try:
+        child = multiprocessing.get_context("fork").Process(target=_be_probed, args=(30,))
+        child.start()
+        child.join(20)
+    finally:
+        probes.removeHandler(handler)
+    lines = written.read_text("ascii").splitlines()
+    counts = [int(found[1]) for line in lines if (found := re.search(r" count=(\d+)", line))]
+    assert len(lines) - len(counts) + sum(counts) == 30
+
+
+def _be_probed(count: int) -> None:
+    for _ in range(count):
+        log_event(PROBE, ip="203.0.113.7", reason="bait")

@@ -42,6 +42,7 @@ _IMPORT_SECONDS = 10.0  # for which a fork waits; boto3 takes one or two, on a b
 _locks = {"import": threading.Lock()}
 _forking = threading.local()
 _watched: WeakSet[Finishing] = WeakSet()
+_asked = {"pid": 0}  # the process that has asked for its last words
 _last_words: list[Callable[[], None]] = []
 _at_sigterm: list[Callable[[], None]] = []  # in a process that goes on for a moment after SIGTERM
 
@@ -55,6 +56,17 @@ def before_exit(speak: Callable[[], None]) -> None:
 def watch(queue: Finishing) -> None:
     """Finish the queue when its process exits, and forget it in a forked child."""
     _watched.add(queue)
+    _finish_in_children()
+
+
+def speak_in_children() -> None:
+    """Have the last words said in a child that leaves without atexit; each process has to ask for itself, once."""
+    if _asked["pid"] != os.getpid():
+        _asked["pid"] = os.getpid()
+        _finish_in_children()
+
+
+def _finish_in_children() -> None:
     for name in _FORKING_LIBRARIES:
         library = sys.modules.get(name)
         if library is not None:

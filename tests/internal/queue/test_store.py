@@ -51,7 +51,6 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(directory: Path) -> Store:
     """Return a store with room for a megabyte, which makes its directory as often as is needed."""
-
     return Store(lambda: made(directory), MEGABYTE)
 
 
