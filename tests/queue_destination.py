@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from security_logging.internal.queue.message import Message, Receipt
 
 
+class KilledError(BaseException):
+    """What gevent raises in a greenlet to end it is no Exception either."""
+
+
 class Destination:
-    """A destination and the transport to it: `mode` is ok, down (it refuses), hang or broken (it raises)."""
+    """A destination and its transport. `mode` is ok, down (it refuses), hang; broken, exit or killed: it raises."""
 
     def __init__(self) -> None:
         self.mode = "ok"
@@ -31,6 +35,10 @@ class Destination:
             self.released.wait(30)
         if self.mode == "broken":
             raise UnicodeError("label empty or too long")
+        if self.mode == "exit":
+            raise SystemExit(1)
+        if self.mode == "killed":
+            raise KilledError
         if self.mode == "down":
             return Receipt(error="no answer")
         receipt = Receipt()

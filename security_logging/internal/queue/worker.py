@@ -153,6 +153,12 @@ class Worker:
 
     def _run(self) -> None:
         own_traffic.mark(True)
+        try:
+            self._work()
+        finally:  # also when it is killed, as gevent does with a greenlet: the next message starts another one
+            self._thread = None
+
+    def _work(self) -> None:
         while not self._is_done():
             try:
                 self._turn()
@@ -163,7 +169,6 @@ class Worker:
             self._give_up()
         self._disconnect()
         self.outbox.close_store()
-        self._thread = None
 
     def _is_done(self) -> bool:
         """Whether the thread is to end; when the destination is away, what waits is kept or given back without it."""
@@ -237,7 +242,7 @@ class Worker:
             if self._transport is None:
                 self._transport = self._options.transport()
             return self._transport.send(messages)
-        except Exception as error:  # noqa: BLE001 (the messages are still ours)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (the messages are still ours)
             report(f"delivery to {self._options.sink}")
             self._disconnect()
             return Receipt(error=type(error).__name__)

@@ -92,6 +92,31 @@ def test_outage(spooled: bool, make: Make, destination: Destination) -> None:
 
 
 @both
+def test_transport_that_exits(spooled: bool, make: Make, destination: Destination, short_pauses: None) -> None:
+    """A plug-in of the transport that calls `sys.exit` ends the attempt, and not the thread."""
+    destination.mode = "exit"
+    queue = make(spooled=spooled)
+    put(queue, "a")
+    assert wait_until(lambda: destination.attempts > 1)
+    destination.release()
+    assert wait_until(lambda: destination.texts == ["a"])
+
+
+@both
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_thread_that_is_killed(spooled: bool, make: Make, destination: Destination, short_pauses: None) -> None:
+    """After the thread was killed, the next message starts another one, which delivers what waits."""
+    before = threading.active_count()
+    destination.mode = "killed"
+    queue = make(spooled=spooled)
+    put(queue, "a")
+    assert wait_until(lambda: bool(destination.attempts) and threading.active_count() == before)
+    destination.release()
+    put(queue, "b")
+    assert wait_until(lambda: destination.texts == ["a", "b"])
+
+
+@both
 @pytest.mark.usefixtures("short_pauses")
 def test_transport_that_raises(spooled: bool, make: Make, destination: Destination) -> None:
     """Whatever a transport raises, the thread lives on and the message is tried again."""
