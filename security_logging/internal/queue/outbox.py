@@ -116,9 +116,7 @@ class Outbox:
         with self._disk:
             self.counts.replayed += len(receipt.sent)
             self._refuse(receipt)
-            if receipt.unsent:
-                orphan.append(receipt.unsent)
-            orphan.advance(chunk.length)
+            orphan.settle(chunk, receipt.unsent)
         return not receipt.unsent
 
     def count_late(self) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +42,7 @@ class SpoolFile:
         self.path = path
         self._descriptor = descriptor
         self._start = 0  # bytes that are delivered already
+        self._half: Chunk | None = None  # what is left of the chunk that comes next
 
     @classmethod
     def create(cls, directory: Path) -> SpoolFile:
@@ -98,6 +99,8 @@ class SpoolFile:
 
     def chunk(self) -> Chunk | None:
         """Return what waits first, about 1 MB, without lines that a crash has torn; None when nothing waits."""
+        if self._half is not None:
+            return self._half
         lines = self._lines(self._start)
         if not lines:
             return None
@@ -110,10 +113,22 @@ class SpoolFile:
             yield lines
             position += len(lines)
 
+    def settle(self, chunk: Chunk, unsent: Sequence[Message]) -> None:
+        """Note that the chunk is delivered but for the unsent messages, which go to the end where the disk has room."""
+        if unsent:
+            try:
+                self.append(unsent)
+            except OSError:  # nor may the rest of the chunk be sent again because of them
+                report("spool")
+                self._half = Chunk(list(unsent), chunk.length)
+                return
+        self.advance(chunk.length)
+
     def advance(self, length: int) -> None:
         """Note that the next `length` bytes are delivered; an offset would mean nothing in a file that was moved."""
         os.fstat(self._descriptor)  # raises when the file was closed: another process may have it
         self._start += length
+        self._half = None
 
     def remove(self) -> None:
         """Remove the file and give up the lock, also when OSError is raised; the messages in it are gone."""

@@ -58,9 +58,7 @@ class Store:
         """
         if self._file is None:
             return
-        if unsent:
-            self._file.append(unsent)
-        self._file.advance(chunk.length)
+        self._file.settle(chunk, unsent)
         self.waiting += len(unsent) - len(chunk.messages)
         self.oldest = unsent[0].timestamp if unsent else chunk.messages[-1].timestamp if chunk.messages else self.oldest
         if self._file.is_empty:

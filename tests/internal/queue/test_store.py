@@ -76,6 +76,22 @@ def test_delivered_in_part(store: Store) -> None:
     store.close()
 
 
+def test_delivered_in_part_on_a_full_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was delivered of a chunk is not sent again when the disk has no room to set the rest of it aside."""
+    sent, unsent = message("sent"), message("unsent")
+    store.keep([sent, unsent])
+
+    def fail(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", fail)
+        deliver(store, unsent)
+    assert (texts(store), store.waiting) == (["unsent"], 1)
+    deliver(store)
+    assert (texts(store), store.waiting) == ([], 0)
+
+
 def test_full(directory: Path, store: Store) -> None:
     """What does not fit is refused."""
     store.keep([message("a")])
