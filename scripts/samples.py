@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from security_logging.events.event import SecurityEvent, make_event
+from security_logging.events.fields import HEAD
 from security_logging.events.types import EventType
 
 _TIME = datetime(2026, 8, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)
@@ -17,6 +18,11 @@ _SELF = {**_SITE, "user": "alice", "user_id": "7", "method": "POST"}
 _CHANGE = {**_SELF, "path": "/accounts/password_change/", "target": "alice", "target_id": "7"}
 _ADMIN = {**_CLIENT, "surface": "admin", "user": "root", "user_id": "1", "method": "POST"}
 _USER = {**_ADMIN, "path": "/admin/auth/user/8/change/", "target": "bob", "target_id": "8"}
+
+# For a type without a row below: each of these that the type has.
+_USUAL: dict[str, object] = {
+    **_SELF, "path": "/accounts/", "target": "alice", "target_id": "7", "before": "old", "after": "new",
+}  # fmt: skip
 
 _FIELDS: dict[str, dict[str, object]] = {
     "login": {**_LOGIN, "user_id": "7", "backend": "django.contrib.auth.backends.ModelBackend", "prior_failures": 3},
@@ -71,5 +77,7 @@ _FIELDS: dict[str, dict[str, object]] = {
 
 def sample(event_type: EventType) -> SecurityEvent:
     """Return a plausible event of the type, the same at each call."""
-    made = make_event(event_type, **_FIELDS.get(event_type.name, _CLIENT))
+    declared = {*HEAD, *event_type.fields}
+    usual = {name: value for name, value in _USUAL.items() if name in declared}
+    made = make_event(event_type, **_FIELDS.get(event_type.name, usual))
     return SecurityEvent(event_type, _TIME, 412, "4f1c0a2b9d3e4c5f60718293", made.fields)

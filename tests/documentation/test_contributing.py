@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its map has every room, its table every target of make, and its example of a destination works."""
+"""CONTRIBUTING.md: its map has every room, its table every target of make, and its examples work."""
 
 from __future__ import annotations
 
@@ -67,14 +67,28 @@ def test_targets() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of the package and the pages, with the example of a destination applied."""
+    """Return a copy of the package, its tests and the pages, with both examples applied."""
     require_program("git", "git")
-    for folder in ("security_logging", "docs"):
+    for folder in ("security_logging", "tests", "docs"):
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (diff,) = blocks(PAGE, "diff")
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     command = ["git", "apply", "--unsafe-paths", f"--directory={tmp_path}", "-"]
-    subprocess.run(command, input=diff, cwd=tmp_path, text=True, check=True, timeout=30)
+    for diff in blocks(PAGE, "diff"):
+        subprocess.run(command, input=diff, cwd=tmp_path, text=True, check=True, timeout=30)
     return tmp_path
+
+
+@pytest.mark.slow
+def test_event_type(checkout: Path) -> None:
+    """The changes of the example of an event type are enough: the test that it brings passes."""
+    pytest.importorskip("allauth")
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "DJANGO_SETTINGS_MODULE": "integrationsite.settings"}
+    test = "tests/integrations/real_packages/test_allauth_mfa_removed.py"
+    command = [sys.executable, "-m", "pytest", test, "--ds=integrationsite.settings", "-n0", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (run.returncode, "1 passed" in run.stdout) == (0, True), run.stdout + run.stderr
 
 
 def test_destination(checkout: Path) -> None:
