@@ -90,7 +90,8 @@ def check_last_day(path: Path, now: datetime | None = None, *, write: bool = Tru
     if counts.newest is None:
         yield note("history.empty", f"{path} has no event of the last day.")
     else:
-        yield ok("history", f"{path}: {counts.clients} events of clients in the last day, {_ago(counts, present)}.")
+        clients = f"{counts.clients} events of clients in the last day, {_ago(counts, present)}"
+        yield ok("history", f"{path}: {clients if counts.clients else 'no event of a client in the last day'}.")
         yield from _check_addresses(counts, write=write)
         yield from _check_own_addresses(counts)
         yield from _check_folders(counts)

@@ -329,6 +329,12 @@ def test_empty_day(tmp_path: Path) -> None:
     assert [(problem.id, problem.level) for problem in found] == [("history.empty", Level.NOTE)]
 
 
+def test_day_without_clients(tmp_path: Path) -> None:
+    """A log with nothing but the doctor's own probe has no event of a client, and so none with an age."""
+    path = write(tmp_path / "security.log", event("drill", datetime.now(timezone.utc), step="doctor"))
+    assert next(last_day.check_last_day(path)).message == f"{path}: no event of a client in the last day."
+
+
 def test_suspicion_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, captured: list[SecurityEvent]) -> None:
     """A suspicion is an event too, so that an alarm can hear of it."""
     with healthy(tmp_path, monkeypatch) as patient:
