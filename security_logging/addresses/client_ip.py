@@ -59,13 +59,13 @@ def resolve(request: HasMeta) -> ClientIP:
 
 
 def has_listed_peer(request: HasMeta) -> bool:
-    """Tell whether the request comes from a proxy that SECURITY_LOGGING_TRUSTED_PROXIES lists."""
+    """Return whether the request comes from a proxy that SECURITY_LOGGING_TRUSTED_PROXIES lists."""
     policy = present_policy()
     return _is_believed(request, _peer_of(request, policy), policy)
 
 
 def has_trusted_peer(request: HasMeta) -> bool:
-    """Tell whether the request comes from a proxy whose headers are believed."""
+    """Return whether the request comes from a proxy whose headers are believed."""
     return has_listed_peer(request) and not lacks_origin_secret(request)
 
 
@@ -84,8 +84,7 @@ def _client_of(request: HasMeta, peer: Judged, policy: Policy) -> tuple[Judged, 
     if peer.address is not None and not peer.is_trusted:
         return peer, ""
     if not _is_believed(request, peer, policy):
-        # Neither an address nor a unix socket: somebody's own words. Uvicorn with --forwarded-allow-ips '*' puts there
-        # what the client wrote.
+        # Neither an address nor a unix socket. Uvicorn with --forwarded-allow-ips '*' puts there what the client wrote.
         return NOBODY, NO_PEER
     return (NOBODY, NO_ORIGIN_SECRET) if lacks_secret else client_of(request, peer, policy)
 

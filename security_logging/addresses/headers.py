@@ -53,7 +53,7 @@ def sent(request: HasMeta, key: str) -> str | None:
 
 def came_over_unix_socket(request: HasMeta) -> bool:
     """
-    Tell whether the server that made the request accepted it on a unix socket.
+    Return whether the server that made the request accepted it on a unix socket.
 
     That an address is missing proves nothing by itself: the code of a WebSocket consumer may make a request without
     one, and uvicorn has none either for a TCP client that has reset its connection, as any client can. So the word of
@@ -70,7 +70,7 @@ def came_over_unix_socket(request: HasMeta) -> bool:
 @sensitive_variables()
 def lacks_origin_secret(request: HasMeta) -> bool:
     """
-    Tell whether SECURITY_LOGGING_ORIGIN_SECRET is set, and the request does not bring it.
+    Return whether SECURITY_LOGGING_ORIGIN_SECRET is set, and the request does not bring it.
 
     A value of the setting that is not a pair of texts is brought by no request; a system check reports it.
     """
@@ -102,6 +102,6 @@ def _first(pair: object) -> object:
 
 
 def _port(server: object) -> bool:
-    """Tell whether a server of the scope has a TCP port; Granian writes "0" for a unix socket."""
+    """Return whether a server of the scope has a TCP port; Granian writes "0" for a unix socket."""
     port = server[1] if isinstance(server, (tuple, list)) and len(server) > 1 else None
     return str(port or "0").strip("0").isdigit()

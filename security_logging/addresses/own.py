@@ -1,4 +1,4 @@
-"""The addresses that a ban would hurt most: whoever sits at the terminal, and this machine's public ones."""
+"""The addresses that a ban would hurt most: that of the user at the terminal, and this machine's public ones."""
 
 from __future__ import annotations
 

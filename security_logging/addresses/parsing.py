@@ -81,7 +81,7 @@ class NetworkSet:
         self._ranges = {IPv4Address: _first_and_last(four), IPv6Address: _first_and_last(six)}
 
     def __contains__(self, address: Address) -> bool:
-        """Tell whether one of the networks holds the address."""
+        """Return whether one of the networks holds the address."""
         first, last = self._ranges[type(address)]
         if not first:
             return False
@@ -148,7 +148,7 @@ _ONE_BY_ONE = network_set(("64:ff9b::/96", "2001::/32"))
 
 def is_bannable(address: Address, listed: NetworkSet, trusted: NetworkSet) -> bool:
     """
-    Tell whether a ban of this address can only hit a client.
+    Return whether a ban of this address can only hit a client.
 
     `listed` are the ranges of BANNABLE_NETWORKS, `trusted` the proxies. An address that embeds an IPv4 address which
     is not bannable (6to4, NAT64) is not bannable either.
@@ -191,7 +191,7 @@ def net_of(address: Address) -> Written:
 
 
 def holds(outer: Network, inner: Network) -> bool:
-    """Tell whether all addresses of the inner network are in the outer one; never for different families."""
+    """Return whether all addresses of the inner network are in the outer one; never for different families."""
     return (
         outer.version == inner.version
         and int(outer.network_address) <= int(inner.network_address)

@@ -82,7 +82,7 @@ def _judged(text: str, policy: Policy) -> Judged:
     if address is None:
         return NOBODY
     ip, net = UNKNOWN, UNKNOWN
-    if is_bannable(address, policy.listed, policy.proxies):  # else a ban of it could hit somebody else
+    if is_bannable(address, policy.listed, policy.proxies):  # else a ban of it could hit another client
         ip, net = written(address), net_of(address)
     return Judged(
         address,

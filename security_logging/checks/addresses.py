@@ -17,7 +17,7 @@ from security_logging.checks.problem import Problem, error, warning
 from security_logging.conf import Settings, conf
 
 MAX_AGE = timedelta(days=400)  # of published ranges, which change about once a year
-# Prefix lengths. No fleet of proxies is larger, and whoever sends from a trusted network can name any address.
+# Prefix lengths. No fleet of proxies is larger, and a client in a trusted network can name any address.
 WIDEST = {4: 8, 6: 16}
 
 HEADER = re.compile(r"[A-Za-z0-9-]+")

@@ -14,14 +14,14 @@ def directory() -> Path:
     """
     Return the directory, made with mode 0700 when it is missing.
 
-    Raises OSError when it cannot be made, is a symbolic link, belongs to somebody else or is open to others: the
+    Raises OSError when it cannot be made, is a symbolic link, belongs to another user or is open to others: the
     default lies in a directory where everybody may write, and who owns it reads the events.
     """
     path = location()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise PermissionError(f"{path} must be a directory of this user that nobody else may write to")
+        raise PermissionError(f"{path} must be a directory of this user that no other user may write to")
     return path
 
 

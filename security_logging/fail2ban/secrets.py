@@ -11,12 +11,12 @@ _VALUE = re.compile(rf"""(\b{_NAME}["']?\s*[=:]\s*["']?)(?!\.\.\.)([^\s,"'\]]+)"
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether the value of a parameter of this name is a secret."""
+    """Return whether the value of a parameter of this name is a secret."""
     return _IS_SECRET.fullmatch(name) is not None
 
 
 def holds_secret(text: str) -> bool:
-    """Tell whether the text gives a secret to an action."""
+    """Return whether the text gives a secret to an action."""
     return _VALUE.search(text) is not None
 
 

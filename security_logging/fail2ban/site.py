@@ -15,7 +15,7 @@ class Site:
     A site: the logs that its handlers write, by path, with the logtype in which the filter reads each (file or json).
 
     `proxies` are the networks that it trusts. `settings_file` is its settings module, None when it has no file;
-    `middleware` tells whether MIDDLEWARE holds ours, `has_logging` whether LOGGING is set, `knows_clients` whether the
+    `middleware` says whether MIDDLEWARE holds ours, `has_logging` whether LOGGING is set, `knows_clients` whether the
     site says whose word about a client's address it takes. `is_proxy_here`: the proxy in front is on this machine, so
     that its firewall sees the clients, whatever address the proxy has for the site (a container's gateway).
     `lockouts`: how many failed logins of a user within ten minutes a package checks before it locks, by its setting.

@@ -15,7 +15,7 @@ from security_logging.internal import degraded
 from security_logging.internal.errors import report_misuse
 from security_logging.internal.files import open_file
 
-# Opening a FIFO that nobody reads would wait, and a login with it: O_NONBLOCK makes that, and a full pipe, an error.
+# Opening a FIFO without a reader would wait, and the login with it. With O_NONBLOCK it is an error, as is a full pipe.
 # On a regular file it does nothing. Windows knows neither flag.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 SLOW_WRITE_SECONDS = 0.5  # from which on a write is reported

@@ -63,7 +63,7 @@ class SenderHandler(logging.Handler):
     """
     Send each record; what cannot be sent goes to standard error, where systemd or Docker keep it.
 
-    `failures` counts such records. `emit` raises nothing and waits for nobody.
+    `failures` counts such records. `emit` raises nothing and does not wait.
     """
 
     def __init__(self, name: str, sender: Sender | None = None) -> None:

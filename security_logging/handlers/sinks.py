@@ -42,7 +42,7 @@ class Sink:
 
     @property
     def is_readable(self) -> bool:
-        """Tell whether events can be read back from it."""
+        """Return whether events can be read back from it."""
         return self.path is not None and self.format in (LINE, JSON)
 
 
@@ -83,7 +83,7 @@ def handlers_of(logger: logging.Logger | None) -> Iterator[logging.Handler]:
 
 
 def _keeps(handler: logging.Handler) -> bool:
-    """Tell whether records go anywhere there; our own watch on Django's records keeps none."""
+    """Return whether records go anywhere there; our own watch on Django's records keeps none."""
     return not isinstance(handler, logging.NullHandler) and type(handler).__module__ != _WATCH
 
 

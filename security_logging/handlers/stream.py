@@ -11,7 +11,7 @@ from security_logging.internal import output
 
 class StreamHandler(UnlockedHandler):
     """
-    Write each record to a stream, without waiting until somebody reads it.
+    Write each record to a stream, without waiting for its reader.
 
     A container's log driver, a terminal that was stopped with Ctrl-S or a supervisor may stop reading; Python's own
     handler then waits, and all logins with it. This one waits 20 ms, and not again for a second. `failures` counts the

@@ -43,7 +43,7 @@ BAD_CODE = "bad_code"
 BAD_TOKEN = "bad_token"  # noqa: S105 (a reason, no token)
 RATE_LIMITED = "rate_limited"
 
-# What ends in a view of a module, where no signal tells.
+# The event of a refusal, by module and view, for the views that send no signal.
 _VIEWS: Mapping[str, Mapping[str, EventType]] = {
     "allauth.account.views": {
         "LoginView": LOGIN_FAILED,
@@ -111,7 +111,7 @@ def _watched(pre_authenticate: Callable[..., None]) -> Callable[..., None]:
 
 @guarded("allauth")
 def on_login_code_rejected(sender: object, request: HttpRequest | None = None, user: Any = None, **kw: object) -> None:
-    """Log a wrong code in place of a password; whoever asked for one need not exist."""
+    """Log a wrong code in place of a password; the user who asked for one need not exist."""
     log_failure(LOGIN_FAILED, request, reason=BAD_CODE, user=name_of(user))
 
 
@@ -198,7 +198,7 @@ def _is_wrong_old_password(found: Any) -> bool:
 
 
 def _is_back_to_start(response: HttpResponseBase) -> bool:
-    """Tell whether the answer is that of a refused passkey: the login page, where a message says so."""
+    """Return whether a passkey was refused: then the answer is the login page with a message."""
     return response.status_code == 302 and response.headers.get("Location") == reverse("account_login")
 
 

@@ -22,9 +22,9 @@ TOO_MANY_FAILURES = "too_many_failures"
 
 def connect() -> None:
     """
-    Hear of locks, and see what axes answers when its backend asks whether an attempt is allowed.
+    Connect to the signal of lock-outs, and watch what axes answers when its backend asks whether an attempt is allowed.
 
-    No signal tells a refused attempt from a checked one, so that answer is watched; it stays what it is. It comes
+    No signal says whether an attempt was refused or checked, so that answer is watched, and not changed. It comes
     before each signal of the attempt, so the order of the apps and of their receivers does not matter.
     """
     user_locked_out.connect(on_user_locked_out, weak=False, dispatch_uid="security_logging.axes")

@@ -64,7 +64,7 @@ def observe(error: Exception, context: dict[str, Any]) -> object:
 
 
 def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Log a login that ended in a token: no signal tells of it. The password was right, so the name is true."""
+    """Log a login that ended in a token: DRF sends no signal. The password was right, so the name is that of a user."""
     if response.status_code not in (200, 204) or not is_login(view_class_of(request.resolver_match)):
         return False
     if any(event.type is LOGIN for event in events_of(request)):
@@ -75,7 +75,7 @@ def read_answer(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def obtains_token(view_class: Any) -> bool:
-    """Tell whether the view gives a token for a user name and a password."""
+    """Return whether the view gives a token for a user name and a password."""
     is_own = is_of(view_class, "rest_framework.authtoken.views", "ObtainAuthToken")
     return is_own or simplejwt.obtains_token(view_class)
 
@@ -94,10 +94,10 @@ def is_login(view_class: Any) -> bool:
 def _log(error: Exception, context: dict[str, Any]) -> None:
     request = plain_request(context["request"])
     if request is None or is_refused(request):
-        return  # a signal has told it: one attempt is to be one line
+        return  # logged from the signal already: one attempt is one line
     status = getattr(error, "status_code", None)
     if isinstance(error, exceptions.AuthenticationFailed):
-        if _is_of_login(error, context["view"]):  # the password was right, or a signal would have reported it
+        if _is_of_login(error, context["view"]):  # the password was right, or there would have been a signal
             user = _typed(context["request"])
             log_failure(LOGIN_FAILED, request, reason=INACTIVE, status=status, user=user)
         else:
@@ -138,7 +138,7 @@ def _log_authentication(error: exceptions.AuthenticationFailed, request: HttpReq
 
 
 def _log_not_authenticated(request: HttpRequest, status: int | None, oauth2_error: Mapping[str, str] | None) -> None:
-    """Log a bearer token that django-oauth-toolkit refused; who brings nothing is told by Django's record."""
+    """Log a bearer token that django-oauth-toolkit refused; one without a token is logged from Django's record."""
     if oauth2_error and "expired" in oauth2_error.get("error_description", ""):
         log_event(PERMISSION_DENIED, request, reason=TOKEN_EXPIRED, status=status)
     elif oauth2_error:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BAD_CODE = "bad_code"
 
-# The form asks for something, and nobody has failed: without a second factor so far, or with a challenge.
+# The form asks for the second factor or sends a challenge: no attempt has failed yet.
 _QUESTIONS = {"token_required", "device_required", "challenge_message", "challenge_exception", "not_interactive"}
 _OF_THE_PASSWORD = {"invalid_login", "inactive"}  # django.contrib.auth.forms, django.contrib.admin.forms
 

@@ -13,7 +13,7 @@ _EXCEPTIONS = "rest_framework_simplejwt.exceptions"
 
 
 def obtains_token(view_class: Any) -> bool:
-    """Tell whether the view gives a token for a user name and a password."""
+    """Return whether the view gives a token for a user name and a password."""
     views = "rest_framework_simplejwt.views"
     if is_of(view_class, views, "TokenObtainPairView") or is_of(view_class, views, "TokenObtainSlidingView"):
         return True
@@ -22,7 +22,7 @@ def obtains_token(view_class: Any) -> bool:
 
 def is_expired(error: Exception) -> bool:
     """
-    Tell whether the error is about a token that was right once, and that no allowed kind of token fits better.
+    Return whether the error is about a token that was right once, and no allowed kind of token fits better.
 
     An application that has let its token expire asks again, and with each of its requests under way at once.
     """

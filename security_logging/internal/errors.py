@@ -26,7 +26,7 @@ def guarded(place: str) -> Callable[[Callable[P, T]], Callable[P, T | None]]:
     """
     Have the decorated function report an exception, under the name of the place, and return None instead of raising.
 
-    Each receiver has this guard, so that no error of ours reaches whoever sends the signal. So has each function that
+    Each receiver has this guard, so that no error of ours reaches the sender of the signal. So has each function that
     reads one field of an event: None leaves the field out, so that an error costs the field and not the event.
     """
 

@@ -1,10 +1,10 @@
 """
-Opening files as root so that nobody else's link leads the way.
+Opening files as root without following another user's link.
 
-Whoever may write a directory decides what the names in it mean. Where the log lies below a directory of the site's
-user, that user can put a link in its place and let root create, change or append to another file. So root walks a path
-by directory descriptors, one name after the other, and follows a link only where root alone can have made it. Other
-users open paths as usual: the kernel lets them do no more than they may anyway.
+A user who may write to a directory decides what the names in it mean. Where the log lies below a directory of the
+site's user, that user can put a link in its place and let root create, change or append to another file. So root walks
+a path by directory descriptors, one name after the other, and follows a link only where root alone can have made it.
+Other users open paths as usual: the kernel lets them do no more than they may anyway.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class UntrustedPathError(OSError):
 @dataclass
 class Place:
     """
-    A name in a directory that is held open by its descriptor; whoever gets it closes `directory`.
+    A name in a directory that is held open by its descriptor; the caller closes `directory`.
 
     `is_roots`: only root can change the directory and those that lead to it. `is_kernels`: the name is a link of /proc,
     such as /proc/self/fd/1, that stands for an open file and not for a path.
@@ -59,7 +59,7 @@ class Place:
         return os.stat(self.name, dir_fd=self.directory, follow_symlinks=False)
 
     def exists(self) -> bool:
-        """Tell whether there is anything of this name, a link that leads nowhere too."""
+        """Return whether there is anything of this name, a link that leads nowhere too."""
         try:
             self.stat()
         except FileNotFoundError:
@@ -72,7 +72,7 @@ class Place:
 
 
 def is_root() -> bool:
-    """Tell whether this process may do what other users may not."""
+    """Return whether this process may do what other users may not."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
@@ -93,7 +93,7 @@ def find(path: str | os.PathLike[str], make: Make | None = None) -> Place:
 
 def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o640, like: os.stat_result | None = None) -> int:
     """
-    Open a file as `os.open` does; as root follow nobody else's link, and leave a new file to those who write there.
+    Open a file as `os.open` does; as root follow no other user's link, and leave a new file to those who write there.
 
     A file that root creates gets owner, group and mode of `like`, the file that had this name before, or owner and
     group of its directory: the site must be able to go on with a log that root wrote first. Raises UntrustedPathError.
@@ -147,7 +147,7 @@ def replace_at(place: Place, data: bytes, mode: int, owner: tuple[int, int] | No
 
 
 def is_roots_alone(path: str | os.PathLike[str]) -> bool:
-    """Tell whether only root can change the directory and those above it; False where it is missing."""
+    """Return whether only root can change the directory and those above it; False where it is missing."""
     try:
         place = find(Path(path) / "_")
     except OSError:
@@ -158,7 +158,7 @@ def is_roots_alone(path: str | os.PathLike[str]) -> bool:
 
 def is_roots_by_mistake(path: Path) -> bool:
     """
-    Tell whether only root can write a file of a site that another user runs, as its directory shows.
+    Return whether only root can write a file of a site that another user runs, as its directory shows.
 
     Raises OSError when it cannot be looked at.
     """
@@ -206,7 +206,7 @@ class _Walk:
         return stat.S_ISLNK(found.st_mode)
 
     def _is_kernels(self, name: str) -> bool:
-        """Tell whether the link is one of /proc that stands for an open file; its text need not be a path."""
+        """Return whether the link is one of /proc that stands for an open file; its text need not be a path."""
         try:
             is_proc = os.fstat(self.here).st_dev == Path("/proc/self").stat().st_dev
         except FileNotFoundError:
@@ -302,7 +302,7 @@ def _create(place: Place, flags: int, mode: int, like: os.stat_result | None) ->
 
 def _has_one_name(place: Place, descriptor: int) -> bool:
     """
-    Tell whether the open file has this name and no other.
+    Return whether the open file has this name and no other.
 
     A user may give root's file a second name where the kernel allows it (fs.protected_hardlinks = 0). Asked again at
     the end, because the name may go while we ask.

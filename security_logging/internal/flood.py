@@ -13,7 +13,7 @@ from security_logging.events.event import SecurityEvent
 from security_logging.events.fields import UNKNOWN
 from security_logging.internal.errors import report
 
-MAX_KEYS = 10_000  # kinds of lines that are told apart in one window; lines of further kinds are written
+MAX_KEYS = 10_000  # kinds of lines that are counted in one window; lines of further kinds are written
 _VARYING = ("path", "method", "agent", "request_id", "claimed", "user", "status", "detail")  # not those of all folded
 
 Key = tuple[object, ...]

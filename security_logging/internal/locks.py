@@ -38,7 +38,7 @@ def is_logging_configured_now() -> bool:
     """
     Return whether this thread holds the lock of Python's logging, as `dictConfig` does while it closes handlers.
 
-    Whoever waits then makes every thread wait that asks for a logger, and every fork.
+    A thread that waits for it then blocks every thread that asks for a logger, and every fork.
     """
     is_owned: Callable[[], bool] = getattr(getattr(logging, "_lock", None), "_is_owned", bool)
     return is_owned()

@@ -148,7 +148,7 @@ def importing() -> Iterator[None]:
     """
     Let no thread of this process fork inside the block, for as long as that can be waited for.
 
-    A child that is made while another thread imports a module inherits half of it, and nobody who would finish it:
+    A child that is made while another thread imports a module inherits half of it, and no thread that would finish it:
     gunicorn and Celery fork their workers in the very second in which they write their first log record.
     """
     with _locks["import"]:
@@ -171,7 +171,7 @@ def _after_fork() -> None:
 
 
 def _begin_as_child() -> None:
-    _locks["import"] = threading.Lock()  # whoever may hold the old one is not in this process
+    _locks["import"] = threading.Lock()  # a thread that holds the old one is not in this process
     _forget_all()
 
 

@@ -1,4 +1,4 @@
-"""Code that runs as root now, and that another user can change: whoever has that account can become root."""
+"""Code that runs as root now, and that another user can change: that user can become root."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def warning() -> str:
-    """Return what to say before anything is done as root, empty when only root can change what runs, or nobody is."""
+    """Return a warning before work as root; empty if only root can change what runs or this is not root."""
     places = changeable(_running()) if is_root() else []
     if not places:
         return ""

@@ -23,7 +23,7 @@ _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
 def is_cross_site(request: HttpRequest) -> bool:
     """
-    Tell whether the browser marks the request as another site's: by Sec-Fetch-Site, Origin or Referer.
+    Return whether the browser marks the request as another site's: by Sec-Fetch-Site, Origin or Referer.
 
     Any client can forge these marks. Nothing may depend on them once a credential has been checked.
     """
@@ -57,10 +57,10 @@ def is_sent_for_a_page(request: HttpRequest) -> bool:
     """
     Return whether a page, our own included, may have made a browser send the request.
 
-    Wider than `is_cross_site`, for requests that cost a tool nothing. Somebody may have put an image or a link into a
-    comment on our own pages, and to the browser a host name of an attacker's that points at our server is our own
-    origin: so of Sec-Fetch-Site only `none` is believed, which says that the visitor typed the address. A page can
-    have that sent too, by speculation rules; such a request names its purpose. A browser sends no mark on plain HTTP
+    Wider than `is_cross_site`, for requests that cost a tool nothing. A visitor may have put an image or a link into a
+    comment on our own pages. An attacker's host name may point at our server, and then its pages are of our own origin
+    to the browser. So of Sec-Fetch-Site only `none` is believed: the visitor typed the address. A page can cause that
+    value too, by speculation rules, but such a request has a header that says so. A browser sends no mark on plain HTTP
     or when it is old: then a request that looks like a browser's is taken for a visitor's. Better one scanner missed
     than one visitor banned.
     """
@@ -92,14 +92,14 @@ def _meta_names(headers: object) -> Iterator[str]:
 
 
 def has_passed_csrf(request: HttpRequest) -> bool:
-    """Tell whether Django has found the request to come from a page of ours, which no mark can then deny."""
+    """Return whether Django has proven that a page of ours sent the request; then no mark says otherwise."""
     if request.method in SAFE_METHODS or getattr(request, "_dont_enforce_csrf_checks", False):
         return False  # then Django says so without having looked
     return getattr(request, "csrf_processing_done", False)
 
 
 def _is_foreign(source: str, request: HttpRequest) -> bool:
-    """Compare an Origin or Referer with the host of the request; the Origin "null" is nobody's, so not ours."""
+    """Compare an Origin or Referer with the host of the request; the Origin "null" is not ours."""
     if source == "null":
         return True
     try:

@@ -20,9 +20,9 @@ def request_id_of(request: HttpRequest) -> str:
     """
     Return the identifier of the request, which is also kept as `request.security_logging_id`.
 
-    A trusted proxy's SECURITY_LOGGING_REQUEST_ID_HEADER is taken over, so that our lines can be found from its
-    access log; from anybody else it could be made to point at another's request. Otherwise it is random. It is made
-    when somebody first asks for it: most requests are never logged.
+    The value of SECURITY_LOGGING_REQUEST_ID_HEADER is used if a trusted proxy sends it, so that you can find our lines
+    from the proxy's access log. Any other client could send the identifier of another request. Otherwise it is random.
+    It is made at its first use, because most requests are never logged.
     """
     found: str | None = request.__dict__.get("security_logging_id")
     if found is None:

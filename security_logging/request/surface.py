@@ -65,5 +65,5 @@ def _resolve(request: HttpRequest) -> ResolverMatch | None:
 
 @lru_cache(maxsize=256)  # bases do not change, and were imported before the class was made
 def _is_api_class(view_class: Any) -> bool:
-    """Tell whether the class is one of a framework for APIs."""
+    """Return whether the class is one of a framework for APIs."""
     return any(is_of(view_class, module, name) for module, name in _API_VIEWS)

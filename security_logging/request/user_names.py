@@ -14,7 +14,7 @@ from security_logging.conf import conf
 from security_logging.events.types import LOGIN_FAILED, LOGIN_LOCKED, PASSWORD_RESET_REQUESTED, EventType
 from security_logging.internal.database import reading
 
-# Events whose user name somebody typed and nobody has proven: people type passwords into that field.
+# Events whose user name was typed and not proven: people type passwords into that field.
 TYPED = (LOGIN_FAILED.name, LOGIN_LOCKED.name, PASSWORD_RESET_REQUESTED.name)
 PROVEN_BY = ("inactive", "not_allowed", "not_staff")  # reasons of a failed login with the right password
 NO_NAMES: dict[str, object] = {"user": None, "target": None, "before": None, "after": None}
@@ -31,7 +31,7 @@ def masked(name: str) -> str:
 
 def hashed(name: str) -> str:
     """
-    Return a keyed hash of the name: the same for the same name, and without the key nobody can try names on it.
+    Return a keyed hash of the name: the same for the same name. Without the key, no name can be tried against it.
 
     The key is SECURITY_LOGGING_HASH_KEY, or derived from SECRET_KEY.
     """
@@ -58,8 +58,8 @@ def protected(event_type: EventType, fields: Mapping[str, object]) -> dict[str, 
     """
     Return those fields of the event that name users, as the project wants them; None leaves a field out.
 
-    A name that somebody typed is one that exists only if that is `known`: given with the event, or looked up when
-    SECURITY_LOGGING_KNOWN_USERS is on.
+    A name that was typed is treated as a user's only if `known` says so. `known` is given with the event, or looked up
+    when SECURITY_LOGGING_KNOWN_USERS is on.
     """
     found: dict[str, object] = {}
     if fields.get("target") is not None:
@@ -92,7 +92,7 @@ def _is_known(name: str) -> bool | None:
     """
     Ask the database whether a user has that name, or that e-mail address; None where asking is impossible.
 
-    One query, and a second one only for an e-mail address that is nobody's name.
+    One query, and a second one only for an e-mail address that is not a user name.
     """
     if _is_in_event_loop():  # Django refuses queries there
         return None

@@ -17,7 +17,7 @@ class AccountView(Enum):
     RESET_REQUEST = "reset_request"  # asking for a link that resets the password
     RESET = "reset"  # using it
     CHANGE = "change"  # of one's own password
-    CHANGE_FOR_USER = "change_for_user"  # of somebody else's, in the admin
+    CHANGE_FOR_USER = "change_for_user"  # of another user's password, in the admin
 
 
 # By the module that defines them.

@@ -1,1 +1,1 @@
-"""Where it is noticed: receivers of Django's signals, its log records, and the answers of its views."""
+"""What notices events: receivers of Django's signals, its log records, and the answers of its views."""

@@ -34,7 +34,7 @@ def shipped() -> tuple[BaitPath, ...]:
 
 
 def is_bait(path: str) -> bool:
-    """Tell whether the path, attacker-controlled and without the query, is one of the bait paths of this site."""
+    """Return whether the path, attacker-controlled and without the query, is one of the bait paths of this site."""
     segments = [segment for segment in path.lower().split("/", 2 * MAX_DEPTH) if segment]
     baits = _baits(_texts(conf.BAIT_PATHS_ADD), _texts(conf.BAIT_PATHS_REMOVE))
     return 0 < len(segments) <= MAX_DEPTH and not baits.isdisjoint(_forms(segments))

@@ -6,7 +6,7 @@ import logging
 
 from security_logging.watchers.refusals import REQUEST_LOGGER, SECURITY_LOGGER, log_record
 
-# What we set so that warnings pass. Both work like WARNING and False, and show later that nobody else has set them.
+# What we set so that warnings pass. Both work like WARNING and False, and show later whether other code changed them.
 _OPENED = logging.WARNING - 1
 _ENABLED = 0
 
@@ -32,7 +32,7 @@ class _Listener(logging.Filter):
     Hear each record of one logger, before its handlers and whether or not it has any.
 
     A filter and no handler: it hears a logger that does not propagate, and a handler of ours would keep Python from
-    printing warnings that nobody handles. A logger that the project has closed - disabled, or set to a level above
+    printing warnings without a handler. A logger that the project has closed - disabled, or set to a level above
     WARNING - is opened for us; what the project did not want to see goes no further.
     """
 
@@ -50,7 +50,7 @@ class _Listener(logging.Filter):
             self._logger.setLevel(_OPENED)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Log what the record stands for; tell whether the project wants the record too."""
+        """Log what the record stands for, and return whether the project wants the record too."""
         log_record(record)
         return self._logger.disabled is False and record.levelno >= self._wanted_level()
 
@@ -62,10 +62,10 @@ class _Listener(logging.Filter):
 
 
 class _Latecomers(logging.Handler):
-    """Hear the loggers that did not exist when we began to listen: Django names one after each exception it refuses."""
+    """Listen to the loggers that did not exist when we began: Django names one after each exception it refuses."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log what the record stands for, if no listener has heard it."""
+        """Log what the record stands for, if no other listener has logged it."""
         logger = logging.getLogger(record.name)
         if not any(isinstance(heard, _Listener) for heard in logger.filters):
             log_record(record)

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 EMPTY = "empty"  # no user name or no password
 REJECTED_BY_FORM = "rejected_by_form"  # not well formed, e.g. a NUL in the user name
-NOT_STAFF = "not_staff"  # the right password of somebody who may not use the admin
+NOT_STAFF = "not_staff"  # the right password of a user who may not use the admin
 INACTIVE = "inactive"  # the right password of a disabled user
 NOT_ALLOWED = "not_allowed"  # the right password, but a rule of the project's form
-CSRF = "csrf"  # refused for want of a CSRF token: all that a tool ever gets that knows nothing of it
+CSRF = "csrf"  # refused because the CSRF token is missing or wrong; a tool that sends none never gets further
 
 _REFUSALS = (
     LOGIN_FAILED, LOGIN_BLOCKED, LOGIN_LOCKED, MFA_FAILED, TOKEN_FAILED, PERMISSION_DENIED, CSRF_FAILED,

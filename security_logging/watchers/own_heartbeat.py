@@ -1,4 +1,4 @@
-"""The heartbeat of a server process itself, so that a quiet site can be told from a dead one."""
+"""The heartbeat of a server process itself, which shows that a site is quiet and not dead."""
 
 from __future__ import annotations
 

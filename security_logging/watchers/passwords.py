@@ -31,7 +31,7 @@ DISABLED = "disabled"  # an administrator has left the user without a password
 
 
 def log_reset_request(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Log that somebody asked for a reset; the answer is the same whether the user exists or not."""
+    """Log that a reset was requested; the answer is the same whether the user exists or not."""
     if _is_redirect(response):
         log_event(PASSWORD_RESET_REQUESTED, request, status=response.status_code, user=request.POST.get("email"))
 

@@ -46,7 +46,7 @@ _questions: set[tuple[str, str]] = set()
 
 
 def add_question(module: str, name: str) -> None:
-    """Add a class of views whose 401 asks for the next step of a login and refuses nobody; their 410 does."""
+    """Add a class of views whose 401 asks for the next step of a login and is no refusal; their 410 is one."""
     _questions.add((module, name))
 
 
@@ -79,7 +79,7 @@ def _log_status(request: HttpRequest, status: int | None, raised: object) -> Non
             reason = FORBIDDEN if exception is None else NO_PERMISSION
             log_event(PERMISSION_DENIED, request, reason=reason, status=status, user=actor_name(request))
     elif status == 410 and _is_question(request):
-        # The session that its token names is over, or never was: nobody can tell, so it is not counted.
+        # The session that its token names is over, or never existed. That cannot be known, so it is not counted.
         log_event(PERMISSION_DENIED, request, reason=CREDENTIALS_REFUSED, status=status)
     elif status == 401 and not _is_question(request):
         # Not counted, not even with credentials: a single-page application whose token has expired asks on.
@@ -95,7 +95,7 @@ def _is_question(request: HttpRequest) -> bool:
 
 
 def _log_missing(request: HttpRequest) -> None:
-    """Log a request for a bait path; other pages that do not exist are nobody's fault."""
+    """Log a request for a bait path; other pages that do not exist are no security event."""
     if is_bait(request.path_info):
         is_of_a_page = serves_any_host() or is_sent_for_a_page(request)
         event_type = CROSSSITE_REQUEST if is_of_a_page else PROBE

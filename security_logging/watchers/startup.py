@@ -1,4 +1,4 @@
-"""The line that says that a process has begun to log, so that a gap in the log can be told from a quiet night."""
+"""The line that says that a process has begun to log; without one, a gap in the log was a quiet time."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _described() -> str:
 
 
 def _fingerprint() -> str:
-    """Return what changes when one of our settings does; it tells nothing about a secret one, which is left out."""
+    """Return what changes when one of our settings does; secret settings are left out."""
     known = {
         name: setting.__get__(conf, Settings)
         for name, setting in declared().items()

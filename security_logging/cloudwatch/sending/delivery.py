@@ -126,7 +126,7 @@ def code_of(error: Exception) -> str:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Tell whether sending the same events again would fail the same way."""
+    """Return whether sending the same events again would fail the same way."""
     named_wrongly = "logGroupName" in str(error) or "logStreamName" in str(error)
     return code_of(error) in _REFUSED and not named_wrongly
 

@@ -13,7 +13,7 @@ _GUARDS = ("ruleset(", "$!uid", "imuxsock", "ParseTrusted")  # of rsyslog.d/djan
 
 def is_guarded(log: Path, places: tuple[Path, ...] = PLACES) -> bool:
     """
-    Tell whether the files of rsyslog that name the log ask the kernel for the sender's user, as ours does.
+    Return whether the files of rsyslog that name the log ask the kernel for the sender's user, as ours does.
 
     False where no file names it, e.g. because another program writes it, and where one cannot be read.
     """

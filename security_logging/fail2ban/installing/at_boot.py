@@ -21,7 +21,7 @@ def at_boot(log: Path, owner: str) -> Change | None:
     """
     Return the entry for a log that is new, for its owner "user:group", or root.
 
-    None where systemd does not run, this is not root, or the log is there, so that somebody else has made it.
+    None where systemd does not run, this is not root, or the log exists already.
     """
     if not is_root() or not _SYSTEMD.is_dir() or os.path.lexists(log):
         return None

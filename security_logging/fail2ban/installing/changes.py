@@ -20,7 +20,7 @@ class Change:
     """
     A file to be written; `old` is None where there is none yet.
 
-    `is_edited`: the old one holds somebody's own changes. `mode` None keeps the old one's owner and mode. With
+    `is_edited`: the old one was edited. `mode` None keeps the old one's owner and mode. With
     `is_appended` the new text begins with the old one, which is not shown: it is the site's settings.
     """
 

@@ -34,7 +34,7 @@ def choices_from(options: Mapping[str, Any], site: Site, last: Choices | None, *
     """
     Return the choices; an option wins over an answer, and both over what was chosen last.
 
-    Raises ChoiceError for what Fail2ban would misread, UnansweredError when nobody answers.
+    Raises ChoiceError for what Fail2ban would misread, UnansweredError when there is no answer.
     """
     known = last or _of_site(site)
     front = options["front"] or (_front(known.front) if ask else known.front)
@@ -57,7 +57,7 @@ def choices_from(options: Mapping[str, Any], site: Site, last: Choices | None, *
 
 
 def proxies_of(choices: Choices, options: Mapping[str, Any], *, ask: bool = False) -> Sequence[str]:
-    """Return whom the site must trust behind this front; empty where that is nobody, or is not known."""
+    """Return the proxies that the site must trust behind this front; empty if there are none, or they are not known."""
     given = _words(options["proxy"] or ())
     if choices.front == "load-balancer" and ask and not given:
         given = _words([questions.text("Addresses of that machine, e.g. 10.0.0.0/24")])

@@ -25,7 +25,7 @@ from security_logging.internal.files import write_file
 
 Write = Callable[[str], object]
 CONFIGURATION = Path("/etc/fail2ban")  # where this machine's own Fail2ban has its files
-_OURS = ("file", "json")  # logtypes whose log the site writes; all others are written by somebody else
+_OURS = ("file", "json")  # logtypes whose log the site writes; the others are written by another program
 
 
 def run(options: Mapping[str, Any], site: Site, client: Client, write: Write, *, ask: bool) -> None:

@@ -91,7 +91,7 @@ class Undoing:
                 step()
 
     def finish(self) -> None:
-        """Remove the old files, but for those that somebody had edited."""
+        """Remove the old files, except those that were edited."""
         for remove in self._spare:
             with suppress(FileNotFoundError):
                 remove()

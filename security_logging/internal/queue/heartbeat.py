@@ -1,4 +1,4 @@
-"""Where heartbeats begin: in a process that serves, once it says so, and never in one that it forks."""
+"""Where heartbeats begin: in a process that serves requests, and not in the processes that it forks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add(queue: Startable) -> None:
 
 
 def at_begin(work: Callable[[], None]) -> None:
-    """Have the work done, too, when heartbeats begin in a process; adding it again changes nothing."""
+    """Add a function to call when heartbeats begin in a process; adding it again changes nothing."""
     if work not in _at_begin:
         _at_begin.append(work)
 

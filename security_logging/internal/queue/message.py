@@ -1,4 +1,4 @@
-"""What a queue carries, and what a destination has to be able to do to be delivered to."""
+"""What a queue carries, and the methods that a transport must have."""
 
 from __future__ import annotations
 

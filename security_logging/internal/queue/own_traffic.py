@@ -1,4 +1,4 @@
-"""What must not be queued: records about our own sending, since that would never end, and heartbeats of others."""
+"""What must not be queued: records about our own sending, which would cause more of them, and heartbeats of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pauses between two attempts: they grow while the attempts fail, and never become an end."""
+"""The pauses between two attempts to deliver: they grow while attempts fail, up to a limit; the attempts never end."""
 
 from __future__ import annotations
 

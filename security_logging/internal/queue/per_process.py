@@ -1,4 +1,4 @@
-"""The queue that a handler holds: in each process that logs it begins anew, with messages and a thread of its own."""
+"""The queue that a handler holds. Each process that logs has messages and a thread of its own."""
 
 from __future__ import annotations
 

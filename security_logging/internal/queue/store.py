@@ -66,7 +66,7 @@ class Store:
             file.remove()
 
     def make_sure(self) -> None:
-        """Write what waits into a new spool when somebody has removed ours; raises OSError when that fails."""
+        """Write what waits into a new spool when ours was removed; raises OSError when that fails."""
         if self._file is not None and self._file.is_removed:
             self._open(self._directory())
 

@@ -37,7 +37,7 @@ def check_fail2ban() -> Iterator[Problem]:
 
 
 def unprotected(addresses: Iterable[Address]) -> list[str]:
-    """Return those of the addresses that the installation was not told never to ban; all, if it cannot be read."""
+    """Return the addresses that are not in the installation's ignoreip; all, if it cannot be read."""
     record = read_record(CONFIGURATION)
     known = network_set(tuple(record.choices.never_banned) if record else ())
     return [str(address) for address in addresses if address not in known]
