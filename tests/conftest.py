@@ -51,10 +51,12 @@ def security_records() -> Iterator[list[logging.LogRecord]]:
     logger.removeHandler(keeper)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _started() -> None:
-    """Let no server that a test starts be the first of this process, which would be one line more in that test."""
+@pytest.fixture(autouse=True)
+def _is_no_server() -> Iterator[None]:
+    """Let no test make this process a server's for the next one: it would log its first request and send heartbeats."""
     request_started.disconnect(dispatch_uid=startup._UID)
+    yield
+    heartbeat._state["pid"] = 0
 
 
 @pytest.fixture(autouse=True)
@@ -64,11 +66,9 @@ def _fresh_flood_control() -> None:
 
 
 @pytest.fixture
-def serving() -> Iterator[None]:
+def serving() -> None:
     """Have this process send heartbeats, as a server's does, until the test ends."""
     heartbeat.begin()
-    yield
-    heartbeat._state["pid"] = 0
 
 
 @pytest.fixture

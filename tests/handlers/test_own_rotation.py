@@ -171,13 +171,14 @@ def test_several_processes(log: Path) -> None:
 
 
 _FULL = """
-import logging, os, subprocess, sys
+import logging, os, pathlib, subprocess, sys
 from security_logging.handlers import SecurityFileHandler
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", sys.argv[1]], check=True)
 handler = SecurityFileHandler(os.path.join(sys.argv[1], "security.log"), rotate_bytes=3000, rotate_files=9)
 for number in range(20):
     handler.handle(logging.LogRecord("x", 30, "", 1, f"{number} ".ljust(1000, "x"), None, None))
-print(sum(open(os.path.join(sys.argv[1], name)).read().count("x\\n") for name in os.listdir(sys.argv[1])))
+handler.close()
+print(sum(path.read_text().count("x\\n") for path in pathlib.Path(sys.argv[1]).iterdir()))
 """
 
 

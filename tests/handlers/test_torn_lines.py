@@ -106,6 +106,7 @@ for number in range(int(rounds)):
 print(kept, torn)
 for writer in (first, second):
     writer.stdin.close()
+    writer.stdout.close()
     writer.wait(60)
 """
 
