@@ -127,6 +127,15 @@ def test_ban_and_unban(waf: Waf, fail2ban: PrivateFail2ban) -> None:
     waf.wait_for("2001:db8::7/128", "2001:db8:1:2::/64")
 
 
+def test_unban_all_again(waf: Waf, fail2ban: PrivateFail2ban) -> None:
+    """Lifting all bans empties the sets, also after an earlier time when both IPv4 and IPv6 were banned."""
+    for networks in (["203.0.113.7/32", "2001:db8::7/128"], ["203.0.113.8/32"], ["2001:db8::8/128"]):
+        fail2ban.ban("site", *(network.partition("/")[0] for network in networks))
+        waf.wait_for(*networks)
+        fail2ban.client("unban", "--all")
+        waf.wait_for()
+
+
 def test_two_jails(waf: Waf, fail2ban: PrivateFail2ban) -> None:
     """An address that two jails banned goes when both have let it go."""
     fail2ban.ban("site", "203.0.113.7")

@@ -167,6 +167,15 @@ def test_unban_removes_one_entry(nginx: Nginx, fail2ban: PrivateFail2ban) -> Non
     assert nginx.deny_list == [f"{address} 1; # site" for address in kept]
 
 
+def test_unban_all_again(nginx: Nginx, fail2ban: PrivateFail2ban) -> None:
+    """Lifting all bans empties the list, also after an earlier time when both IPv4 and IPv6 were banned."""
+    for addresses in (["203.0.113.7", "2001:db8::7"], ["203.0.113.8"], ["2001:db8::8"]):
+        fail2ban.ban("site", *addresses)
+        fail2ban.wait_for(lambda banned=addresses: len(nginx.deny_list) == len(banned), "the bans")  # type: ignore[misc]
+        fail2ban.client("unban", "--all")
+        fail2ban.wait_for(lambda: nginx.deny_list == [], "the empty list")
+
+
 def test_two_jails_share_the_list(nginx: Nginx, fail2ban: PrivateFail2ban) -> None:
     """An address that two jails banned stays banned until both let it go, and is active once."""
     fail2ban.ban("site", "203.0.113.7")

@@ -116,6 +116,18 @@ def test_written_as_the_application_writes(report: Report, form: str) -> None:
     assert report.lines(form) == [WRITERS[form](event) for event in events]
 
 
+def test_unban_all_again(report: Report) -> None:
+    """That all bans were lifted is written each time, for each family that was banned."""
+    report.fail2ban.ban("text", "203.0.113.7", "2001:db8::7")
+    report.wait_for_lines("text", 2)
+    report.fail2ban.client("unban", "--all")
+    report.wait_for_lines("text", 4)
+    report.fail2ban.ban("text", "203.0.113.8")
+    report.wait_for_lines("text", 5)
+    report.fail2ban.client("unban", "--all")
+    assert [event.type.name for event in report.wait_for_lines("text", 6)][4:] == ["banned", "unbanned"]
+
+
 @pytest.mark.parametrize("form", READERS)
 def test_never_counted(report: Report, form: str) -> None:
     """What the action writes is read by the jail and not counted."""
