@@ -102,11 +102,16 @@ class SenderHandler(logging.Handler):
 
     def close(self) -> None:
         """Let go of connection and thread; while logging is being configured, in the background."""
-        if is_logging_configured_now():
-            threading.Thread(target=self._sender.close, name="security-logging-close", daemon=True).start()
-        else:
+        if not (is_logging_configured_now() and self._is_closed_in_the_background()):
             self._sender.close()
         super().close()
+
+    def _is_closed_in_the_background(self) -> bool:
+        try:
+            threading.Thread(target=self._sender.close, name="security-logging-close", daemon=True).start()
+        except RuntimeError:  # no more threads: to wait is better than an error in dictConfig
+            return False
+        return True
 
     def fall_back(self, lines: list[str], error: Exception, seconds: float = WAIT_SECONDS) -> None:
         """Write lines that cannot be sent to standard error, with the reason once a minute; see LastResort.write."""

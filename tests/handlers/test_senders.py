@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 
 import pytest
 
@@ -92,3 +93,23 @@ def test_base() -> None:
     """How a record is written is for each handler to say."""
     with pytest.raises(NotImplementedError):
         SenderHandler("somewhere", Broken()).encode(record())
+
+
+def test_close_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started, configuring logging anew closes the way to the server, and does not fail."""
+
+    class Closing(Broken):
+        is_closed = False
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    def no_more_threads(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    sender = Closing()
+    handler = Plain("a server", sender)
+    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+    with logging._lock:  # type: ignore[attr-defined]  # as dictConfig does
+        handler.close()
+    assert sender.is_closed
