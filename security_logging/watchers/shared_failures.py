@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections import deque
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -24,10 +24,14 @@ INTERVAL = 0.5  # seconds between two looks into the cache
 _LONGEST_PAUSE = 60.0  # seconds, while the cache fails
 _PREFIX = "security_logging.failures."
 _HEAD = f"{_PREFIX}head"
-_AHEAD = 8  # entries that are asked for beyond the last known one
+_AROUND = 8  # entries that are asked for before and beyond the last known one
 _HISTORY = 1_000  # entries that a process reads which has just started
 _NEWS_LIMIT = 1_000  # failures of one entry
 _TRIES = 100  # places at the end of the list that other processes may take while we look for ours
+
+
+# The process, the number of the entry among its own, and the failures as News.
+_Entry = tuple[str, int, list[tuple[str, float, int]]]
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,7 @@ class _Written:
 
     list_name: str
     key: str
-    entry: tuple[str, list[tuple[str, float, int]]]
-    news: list[News]
+    entry: _Entry
 
 
 class SharedFailures:
@@ -48,7 +51,7 @@ class SharedFailures:
     says roughly how long the list is. A cache that was emptied begins a new list, with another random name in the head.
 
     `cache.add` of Django's FileBasedCache is not atomic: two processes may both take a place or begin a list. So each
-    process looks again, at its next exchange, whether what it wrote is still there.
+    process looks again, at its next exchange, whether what it wrote is still there, and reads the last places again.
     """
 
     def __init__(self, counts: FailureCounts) -> None:
@@ -62,6 +65,8 @@ class SharedFailures:
         self._thread: threading.Thread | None = None
         self._list, self._position = "", 0
         self._written: _Written | None = None
+        self._serial = 0  # of the last entry of this process
+        self._learned: deque[tuple[str, int]] = deque(maxlen=_HISTORY)
         self._counts.clear()
 
     @guarded("prior_failures")
@@ -86,10 +91,10 @@ class SharedFailures:
 
     def exchange(self, window: int) -> None:
         """Read what other processes have counted, and write what this one has; raises what the cache raises."""
-        self._read(cache.get_many([_HEAD, *self._keys(self._position + 1, self._position + _AHEAD)]))
-        self._look_again()
+        self._read(cache.get_many([_HEAD, *self._keys(self._first, self._position + _AROUND)]))
+        self._look_again(window)
         news = list(islice(self._counts.news, _NEWS_LIMIT))
-        if news:
+        if news and self._written is None:
             self._write(news, window)
             for _ in news:
                 self._counts.news.popleft()
@@ -101,46 +106,58 @@ class SharedFailures:
             found = {}
         if not name:
             return
-        first, last = self._position + 1, max(length, self._position) + _AHEAD
-        if last > first + _AHEAD - 1 or not found:
+        first, last = self._first, max(length, self._position) + _AROUND
+        if length > self._position or not found:
             found = cache.get_many(self._keys(first, last))
         for number, key in enumerate(self._keys(first, last), first):
             if key in found:
                 self._learn(found[key])
-                self._position = number
+                self._position = max(number, self._position)
         self._position = max(self._position, length)  # what is missing has expired
 
+    @property
+    def _first(self) -> int:
+        return max(1, self._position + 1 - _AROUND)
+
     def _write(self, news: list[News], window: int) -> None:
+        self._serial += 1
+        self._put((self._process, self._serial, [(one.key, one.time, one.count) for one in news]), window)
+
+    def _put(self, entry: _Entry, window: int) -> None:
+        """Append the entry to the list."""
         if not self._list:
             cache.add(_HEAD, (uuid.uuid4().hex[:12], 0), 2 * window)
             self._read(cache.get_many([_HEAD]))
-        entry = (self._process, [(one.key, one.time, one.count) for one in news])
         for number in range(self._position + 1, self._position + 1 + _TRIES):
             (key,) = self._keys(number, number)
             if cache.add(key, entry, window):
                 self._position = number
-                self._written = _Written(self._list, key, entry, news)
+                self._written = _Written(self._list, key, entry)
                 cache.set(_HEAD, (self._list, number), 2 * window)
                 return
             self._learn(cache.get(key))
             self._position = number
         raise TimeoutError(f"{_TRIES} places in the cache were taken by others")
 
-    def _look_again(self) -> None:
+    def _look_again(self, window: int) -> None:
         """Share again what was written last, if another process has replaced it or the list that it was in."""
-        written, self._written = self._written, None
+        written = self._written
         if written is None:
             return
         found = cache.get(written.key)
         if written.list_name == self._list and found == written.entry:
+            self._written = None
             return
         self._learn(found)
-        self._counts.news.extendleft(reversed(written.news))
+        self._put(written.entry, window)
 
-    def _learn(self, entry: tuple[str, Iterable[tuple[str, float, int]]] | None) -> None:
-        if entry is not None and entry[0] != self._process:
-            for one in entry[1]:
-                self._counts.learn(News(*one))
+    def _learn(self, entry: _Entry | None) -> None:
+        """Take what another process has counted, once: it may have shared it again after others had read it."""
+        if entry is None or entry[0] == self._process or entry[:2] in self._learned:
+            return
+        self._learned.append(entry[:2])
+        for one in entry[2]:
+            self._counts.learn(News(*one))
 
     def _keys(self, first: int, last: int) -> list[str]:
         return [f"{_PREFIX}{self._list}.{number}" for number in range(first, last + 1)]

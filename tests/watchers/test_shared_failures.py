@@ -67,3 +67,23 @@ def test_no_failure_is_lost(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     for process in [first, second, third] * 3:
         process.exchange()
     assert [process.knows("user.alice", "user.bob") for process in (first, second, third)] == [[1, 1]] * 3
+
+
+def test_failure_that_was_read_before_it_was_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has read an entry counts it once although it is written again, and reads the one in its place too."""
+    first, second, third = Process(), Process(), Process()
+    first.fail("user.carol")
+    for process in (first, second, third):
+        process.exchange()
+    first.fail("user.alice")
+    second.fail("user.bob")
+
+    def first_writes_and_third_reads() -> None:
+        first.exchange()
+        third.exchange()
+
+    between(monkeypatch, ".2", first_writes_and_third_reads)
+    second.exchange()
+    for process in [first, second, third] * 3:
+        process.exchange()
+    assert [process.knows("user.alice", "user.bob") for process in (first, second, third)] == [[1, 1]] * 3
